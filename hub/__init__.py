@@ -1,0 +1,1 @@
+"""Where events wait: the log, and only what both wings import."""

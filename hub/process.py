@@ -1,0 +1,97 @@
+"""The life of a process: logging, the two signals, and the answers /healthz, /readyz and /metrics.
+
+The first SIGTERM or SIGINT asks: nothing new is begun and what is in flight is heard out, up to a
+deadline. The second insists: the process ends now; the log keeps the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import orjson
+import structlog
+import uvloop
+from aiohttp import web
+
+from hub.metrics import CONTENT_TYPE, Metrics
+from hub.settings import Misconfigured
+
+Ready = Callable[[], Awaitable[None]]
+
+
+def begin_logging() -> None:
+    """One line of JSON per happening on standard error, or coloured text on a terminal."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if sys.stderr.isatty():
+        shared.append(structlog.dev.ConsoleRenderer())
+    else:
+        # Tracebacks stay: they name lines of code. Locals would name people, and are left out.
+        shared += [
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(
+                serializer=lambda obj, **_: orjson.dumps(obj, default=str).decode()
+            ),
+        ]
+    structlog.configure(
+        processors=shared,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    # Libraries speak when something is wrong; aiokafka's INFO is a diary.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+
+
+def asked_to_stop() -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets; the second ends the process at once."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def heard(number: int) -> None:
+        if asked.is_set():
+            os._exit(128 + number)
+        asked.set()
+
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, heard, sign)
+    return asked
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run `main` on uvloop; wrong settings are told line by line and end with status 2."""
+    try:
+        return uvloop.run(main)
+    except Misconfigured as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)  # noqa: T201 - before logging is of use to anyone
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def health_routes(metrics: Metrics, ready: Ready) -> list[web.RouteDef]:
+    """/healthz: the process turns. /readyz: `ready` returns. /metrics: what Prometheus scrapes."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(2.0):
+                await ready()
+        except Exception as error:
+            return web.json_response({"ok": False, "reason": type(error).__name__}, status=503)
+        return web.json_response({"ok": True})
+
+    async def scrape(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", scrape)]
