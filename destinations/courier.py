@@ -1,0 +1,97 @@
+"""Carries a talk to its end: sends each request, tells the reply, brings home one outcome per row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from destinations.outcome import Barred, Failed, Outcome, Refused
+from destinations.sender import ForbiddenAddress, Unsent
+from destinations.spec import Account, Action, Row
+from destinations.talk import Reply, Request, Talk, Unreadable, all_rows
+
+MAX_REQUESTS = 20
+"""Requests in one talk; a talk that wants more goes in circles."""
+
+MAX_REASON = 500
+"""Characters of a vendor's sentence that are kept."""
+
+_OPAQUE = re.compile(r"[A-Za-z0-9_\-.|]{30,}")
+_EMAIL = re.compile(r"[^\s@\"'<>=:]+@[^\s@\"'<>]+\.[A-Za-z]+")
+_PHONE = re.compile(r"\+?\d[\d ()-]{7,}\d")
+
+
+class Sends(Protocol):
+    """Who sends one request: the Sender, or a test."""
+
+    async def send(self, request: Request) -> Reply: ...
+
+
+class Carried:
+    """What a talk came to: the outcomes, and the last reply that was heard, if any."""
+
+    __slots__ = ("error", "outcomes", "reply")
+
+    def __init__(
+        self,
+        outcomes: Sequence[Outcome],
+        reply: Reply | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        self.outcomes = outcomes
+        self.reply = reply
+        self.error = error
+
+
+async def carry(
+    action: Action[Any], rows: Sequence[Row], account: Account[Any], sender: Sends
+) -> Carried:
+    """Carry the action's talk about `rows`. Never raises for what a vendor or its talk does.
+
+    An answer that cannot be read, too few outcomes, and a bug in a talk are failures: nothing is
+    delivered by mistake, and nothing is lost.
+    """
+    talk: Talk | None = None
+    reply: Reply | None = None
+    try:
+        talk = action.talk(rows, account)
+        request = next(talk)
+        for _ in range(MAX_REQUESTS):
+            reply = await sender.send(request)
+            request = talk.send(reply)
+        return Carried(all_rows(Failed("endless_talk"), rows), reply)
+    except StopIteration as end:
+        outcomes: Sequence[Outcome] = end.value
+        if not isinstance(outcomes, Sequence) or len(outcomes) != len(rows):
+            return Carried(all_rows(Failed("wrong_outcomes"), rows), reply)
+        return Carried([_redacted(outcome) for outcome in outcomes], reply)
+    except Unsent as error:
+        return Carried(all_rows(Failed(error.reason), rows))
+    except ForbiddenAddress as error:
+        return Carried(all_rows(Barred("forbidden_address", str(error)), rows))
+    except Unreadable:
+        return Carried(all_rows(Failed("unreadable_reply"), rows), reply)
+    except Exception as error:
+        return Carried(all_rows(Failed("bug_in_talk"), rows), reply, error)
+    finally:
+        if talk is not None:
+            talk.close()
+
+
+def redact(sentence: str) -> str:
+    """A vendor's sentence without what it echoes: tokens, addresses, numbers; at most MAX_REASON.
+
+    Meta and TikTok repeat tokens in their errors, HubSpot and Klaviyo the value that they refuse.
+    """
+    masked = _OPAQUE.sub("***", _PHONE.sub("***", _EMAIL.sub("***", sentence)))
+    return masked[:MAX_REASON]
+
+
+def _redacted(outcome: Outcome) -> Outcome:
+    match outcome:
+        case Refused() | Barred():
+            return replace(outcome, reason=redact(outcome.reason))
+        case _:
+            return outcome

@@ -1,0 +1,60 @@
+"""The five words that a vendor's answer comes down to, one for each row, and nothing besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The vendor has it: the offset is finished, the lane moves on. `note` says what it dropped."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Come back in `after` seconds: the limiter holds and no attempt is spent.
+
+    `Busy(0)` is for the neighbours of a row that sank an atomic batch: they simply go again.
+    """
+
+    after: float
+    reason: str = "rate_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It did not work this time: an attempt is spent, backoff follows, the breaker counts.
+
+    `reason` is a bounded code (`timeout`, `http_503`); `after` is the vendor's wish in seconds.
+    """
+
+    reason: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Never: the event becomes a dead letter and the lane moves on.
+
+    `code` is a bounded label; `reason` is the vendor's sentence, which the engine redacts.
+    """
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """They do not let us in (credentials, permission, version): the destination pauses.
+
+    `stale_token` says that a new token may open the door; the engine then asks for one, once.
+    """
+
+    code: str
+    reason: str
+    stale_token: bool = False
+
+
+Outcome = Delivered | Busy | Failed | Refused | Barred

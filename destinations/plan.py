@@ -1,0 +1,216 @@
+"""What one instance does with an event: leave it, refuse it, or make it a row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from destinations.forms import moment
+from destinations.instance import Filter, Instance, Where
+from destinations.mapping import At, Source, Unfit, fill
+from destinations.outcome import Refused
+from destinations.spec import Action, Destination, Row
+from hub.event import Event
+
+# The words are Segment's discard codes, in lower case, so that a dashboard of one reads the other.
+BY_SOURCE = "filtered_by_source"
+BY_RULES = "filtered_by_rules"
+BY_INTEGRATIONS = "filtered_by_integrations_object"
+BY_CONSENT = "filtered_by_end_user_consent"
+SENT_CLIENT_SIDE = "message_sent_client_side"
+NO_ACTION = "no_matching_action"
+
+FILTERED = (BY_SOURCE, BY_RULES, BY_INTEGRATIONS, BY_CONSENT, SENT_CLIENT_SIDE, NO_ACTION)
+"""Every reason for which an instance leaves an event, as the metric's label says it."""
+
+EXPIRED = "expired"
+MISSING_FIELD = "missing_field"
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """The event is not for this instance; `reason` is one of FILTERED."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Boarding:
+    """The event is to be sent: by which action, as which row."""
+
+    action: Action[Any]
+    row: Row
+
+
+class Plan:
+    """One instance's settings and its vendor's declaration, made one."""
+
+    def __init__(
+        self,
+        name: str,
+        vendor: Destination[Any],
+        settings: Any,
+        instance: Instance,
+        sources: Mapping[tuple[str, str], Source],
+    ) -> None:
+        self.name = name
+        self.vendor = vendor
+        self.settings = settings
+        self.instance = instance
+        self.titles = frozenset(
+            {instance.integrations_name} if instance.integrations_name else {*vendor.titles, name}
+        )
+        self.actions = tuple(
+            _changed(action, settings, instance, sources)
+            for action in vendor.actions
+            if action.name not in instance.actions or instance.actions[action.name].enabled
+        )
+
+    def judge(self, event: Event, now: float) -> Filtered | Refused | Boarding:
+        """What to do with `event`; `now` in seconds since the epoch, for its age.
+
+        The order is Segment's: source, consent, integrations object, filters, then the action.
+        What the headers decide is decided before the body is parsed.
+        """
+        instance = self.instance
+        if "*" not in instance.sources and event.source not in instance.sources:
+            return Filtered(BY_SOURCE)
+        if not _heard(instance.filter, event):
+            return Filtered(BY_RULES)
+        candidates = [action for action in self.actions if _named(action, event)]
+        if not candidates:
+            return Filtered(NO_ACTION)
+        body = event.body
+        if not consented(body, instance.consent):
+            return Filtered(BY_CONSENT)
+        if not _integrated(body.get("integrations"), self.titles):
+            return Filtered(BY_INTEGRATIONS)
+        if instance.skip_bundled and self.titles & _bundled(body):
+            return Filtered(SENT_CLIENT_SIDE)
+        if not all(_holds(where, body) for where in instance.filter.where):
+            return Filtered(BY_RULES)
+        for action in candidates:
+            if action.on.where is None or action.on.where(body, self.settings):
+                return self.row(action, event, now)
+        return Filtered(NO_ACTION)
+
+    def row(self, action: Action[Any], event: Event, now: float) -> Refused | Boarding:
+        """The row of `event` for `action`, or why it cannot be said in the vendor's terms."""
+        body = {name: value for name, value in event.body.items() if name != "_metadata"}
+        try:
+            fields = fill(action.fields, body)
+        except Unfit as error:
+            return Refused(MISSING_FIELD, str(error))
+        if action.one_of and not any(name in fields for name in action.one_of):
+            return Refused(MISSING_FIELD, f"one of {', '.join(action.one_of)}: none found")
+        row = Row(event.id, event.type, event.name, event.received_at, body, fields)
+        return (
+            expired(action, row, now)
+            or (action.check and action.check(row))
+            or Boarding(action, row)
+        )
+
+
+def expired(action: Action[Any], row: Row, now: float) -> Refused | None:
+    """A refusal when the event is older than the vendor takes; asked before each attempt."""
+    if action.max_age is None:
+        return None
+    most = action.max_age(row) if callable(action.max_age) else action.max_age
+    age = now - time_of(row)
+    if age <= most:
+        return None
+    return Refused(EXPIRED, f"the event is {age / 3600:.0f} h old; they take {most / 3600:.0f} h")
+
+
+def time_of(row: Row) -> float:
+    """The event's own time in seconds since the epoch; its receipt if it has none."""
+    try:
+        return moment(row.event.get("timestamp"))
+    except Unfit:
+        return row.received_at
+
+
+def consented(body: Mapping[str, Any], categories: tuple[str, ...]) -> bool:
+    """Whether consent allows an instance of `categories` (facts, 2.8).
+
+    No categories, or no consent in the event: nothing is enforced. Otherwise all must be true.
+    """
+    context = body.get("context")
+    consent = context.get("consent") if isinstance(context, Mapping) else None
+    if not categories or not isinstance(consent, Mapping):
+        return True
+    given = consent.get("categoryPreferences")
+    if not isinstance(given, Mapping):
+        return True
+    return all(given.get(category) is True for category in categories)
+
+
+def _changed(
+    action: Action[Any],
+    settings: Any,
+    instance: Instance,
+    sources: Mapping[tuple[str, str], Source],
+) -> Action[Any]:
+    fields = {
+        name: replace(field, source=sources.get((action.name, name), field.source))
+        for name, field in action.fields_of(settings).items()
+    }
+    table = instance.actions.get(action.name)
+    on = (
+        action.on
+        if table is None or table.events is None
+        else replace(action.on, names=table.events)
+    )
+    return replace(action, fields=fields, fields_for=None, on=on)
+
+
+def _heard(filter: Filter, event: Event) -> bool:  # noqa: A002 - the setting's name
+    if filter.types is not None and event.type not in filter.types:
+        return False
+    if filter.events is not None and event.name not in filter.events:
+        return False
+    return event.name not in filter.except_events
+
+
+def _named(action: Action[Any], event: Event) -> bool:
+    on = action.on
+    return event.type in on.types and (on.names is None or event.name in on.names)
+
+
+def _integrated(said: Any, titles: frozenset[str]) -> bool:
+    """`false` for one of our titles blocks, an object or `true` allows, else `All` decides.
+
+    analytics-go's EnableAll() writes `all` in lower case (facts, 1.12 point 7).
+    """
+    if not isinstance(said, Mapping):
+        return True
+    for title in titles:
+        if title in said and said[title] is not None:
+            return said[title] is not False
+    fallback = said.get("All", said.get("all"))
+    return fallback is not False
+
+
+def _bundled(body: Mapping[str, Any]) -> frozenset[str]:
+    metadata = body.get("_metadata")
+    names = metadata.get("bundled") if isinstance(metadata, Mapping) else None
+    return (
+        frozenset(n for n in names if isinstance(n, str))
+        if isinstance(names, list)
+        else frozenset()
+    )
+
+
+def _holds(where: Where, body: Mapping[str, Any]) -> bool:
+    value = At(where.path).find(body)
+    if where.exists is not None and (value is not None) != where.exists:
+        return False
+    if where.equals is not None and not _same(value, where.equals):
+        return False
+    return where.one_of is None or any(_same(value, one) for one in where.one_of)
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    # True == 1 in Python, and a filter on `plan = 1` does not mean a true one.
+    return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)

@@ -1,0 +1,229 @@
+"""All that a vendor may say: settings, actions, fields, batches, rates; and all that it may import.
+
+A vendor's file holds Settings, its talks, and one `destination = Destination(...)`. It declares and
+speaks; the engine waits, retries, counts and logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import Field as setting  # noqa: N813 - in a vendor, `Field` is a mapped field
+
+from destinations import forms
+from destinations.mapping import At, Const, Field, First, Form, Made, Source, Unfit
+from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
+from destinations.talk import (
+    Account,
+    Reply,
+    Request,
+    Talk,
+    Token,
+    TokenTalk,
+    Unreadable,
+    all_rows,
+    by_status,
+    retry_after,
+)
+
+__all__ = [
+    "Account",
+    "Action",
+    "At",
+    "Barred",
+    "Batch",
+    "Busy",
+    "Const",
+    "Delivered",
+    "Destination",
+    "Failed",
+    "Field",
+    "First",
+    "Form",
+    "Idempotency",
+    "Made",
+    "On",
+    "Outcome",
+    "Rate",
+    "Refused",
+    "Reply",
+    "Request",
+    "Row",
+    "Sandbox",
+    "SecretStr",
+    "Source",
+    "Taken",
+    "Talk",
+    "Token",
+    "TokenTalk",
+    "Unfit",
+    "Unreadable",
+    "VendorSettings",
+    "Window",
+    "all_rows",
+    "by_status",
+    "forms",
+    "retry_after",
+    "setting",
+]
+
+
+class VendorSettings(BaseModel):
+    """What an instance of a vendor is told; every field has a sentence, secrets are SecretStr."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Settings = TypeVar("Settings", bound=VendorSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event mapped to an action's fields.
+
+    `id` is the messageId; `event` is the flat Segment event, without what the hub keeps to itself;
+    `received_at` is in seconds since the epoch.
+    """
+
+    id: str
+    type: str
+    name: str
+    received_at: float
+    event: Mapping[str, Any]
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class On:
+    """Which events an action is for: their types and, unless None, their names.
+
+    `where` decides on the rest, with the instance's settings; `sentence` prints it.
+    """
+
+    types: tuple[str, ...]
+    names: tuple[str, ...] | None = None
+    where: Callable[[Mapping[str, Any], Any], bool] | None = None
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Who may ride together: at most `rows` and `bytes`, one seat per key in any case.
+
+    `group`: only rows of the same group share a request. `unique`: rows of which only one may ride
+    (the vendor refuses twins). `atomic`: the vendor takes all or none, so when every row of a
+    request comes back refused the engine bisects to find the culprit. `weigh`: bytes of a row.
+    """
+
+    rows: int = 1
+    bytes: int = 1_000_000
+    group: Callable[[Row], Hashable] | None = None
+    unique: Callable[[Row], Hashable] | None = None
+    atomic: bool = False
+    weigh: Callable[[Row], int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` requests in any `seconds`."""
+
+    limit: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often one may knock. Actions that name the same rate share it.
+
+    `concurrency` is the most requests at once; None leaves it to the instance.
+    """
+
+    name: str
+    windows: tuple[Window, ...] = ()
+    concurrency: int | None = None
+
+
+class Idempotency(Enum):
+    """What the vendor does when it is told the same thing twice."""
+
+    NATIVE = "the vendor ignores what it has seen by our id"
+    UPSERT = "saying it twice leaves the same state"
+    NONE = "saying it twice counts twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Action(Generic[Settings]):
+    """One kind of call: what triggers it, what it says, and how it may be carried.
+
+    `max_age` in seconds, of the event's own time, or a function of the row (the event is then
+    refused as `expired` before it is sent, and again before each retry). `one_of`: at least one of
+    these fields must be found. `check` refuses a row that would sink its neighbours. `window`: for
+    how many seconds the vendor remembers our id.
+    """
+
+    name: str
+    sentence: str
+    on: On
+    fields: Mapping[str, Field]
+    talk: Callable[[Sequence[Row], Account[Settings]], Talk]
+    idempotency: Idempotency
+    batch: Batch = Batch()
+    rate: Rate = Rate("all")
+    max_age: float | Callable[[Row], float] | None = None
+    window: float | None = None
+    one_of: tuple[str, ...] = ()
+    check: Callable[[Row], Refused | None] | None = None
+    fields_for: Callable[[Settings], Mapping[str, Field]] | None = None
+
+    def fields_of(self, settings: Settings) -> Mapping[str, Field]:
+        """The fields under these settings (a default country changes how phones are read)."""
+        return self.fields_for(settings) if self.fields_for else self.fields
+
+
+@dataclass(frozen=True, slots=True)
+class Destination(Generic[Settings]):
+    """A vendor, as we speak to it.
+
+    `titles` are the names by which Segment's `integrations` object calls it, our own first.
+    `actions`: the first whose `on` fits an event takes it. `token` asks for an access token, when
+    the settings call for one. `hint` reads from any reply how many seconds to hold back. `sunset`
+    is the day on which the API version ends.
+    """
+
+    name: str
+    titles: tuple[str, ...]
+    settings: type[Settings]
+    actions: tuple[Action[Settings], ...]
+    version: str
+    docs: str
+    sunset: date | None = None
+    token: Callable[[Account[Settings]], TokenTalk] | None = None
+    needs_token: Callable[[Settings], bool] = lambda _: False
+    hint: Callable[[Reply, float], float | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a sandbox took as delivered: our id (if it is told), for whom, what, and the item."""
+
+    id: str | None
+    who: str
+    what: str
+    item: Any = field(default=None, repr=False)
+
+
+class Sandbox(Protocol):
+    """A vendor to practise on: answers as the vendor would, and keeps what it took.
+
+    It holds no clock and no socket: `now` is given, and `destinations/sandbox.py` serves it. `url`
+    of a request is the path and query below the vendor's base address.
+    """
+
+    taken: list[Taken]
+
+    def answer(self, request: Request, now: float) -> Reply: ...
