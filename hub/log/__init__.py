@@ -5,7 +5,7 @@
 2. The key decides the partition (as Kafka's default partitioner would). A group's reader gets every
    record of its partitions in order, at least once, from its committed place on.
 
-One contract suite (`tests/hub/log_contract.py`) runs against memory, SQLite and Kafka.
+One contract suite (`tests/hub/log/test_contract.py`) runs against memory, SQLite and Kafka.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ class Reader(Protocol):
         """
 
     def pause(self, partitions: Collection[int]) -> None:
-        """Give no records of these partitions until `resume`; places are kept."""
+        """Give no records of these partitions until `resume`; places are kept. A partition that
+        moves away and comes back is not paused.
+        """
 
     def resume(self, partitions: Collection[int]) -> None:
         """Give records of these partitions again."""
@@ -132,7 +134,9 @@ class Reader(Protocol):
         """
 
     async def close(self) -> None:
-        """Leave the group; uncommitted records will be read again."""
+        """Leave the group; uncommitted records will be read again. `on_revoke` is not called: who
+        closes knows, and commits before.
+        """
 
 
 class Log(Protocol):

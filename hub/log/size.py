@@ -1,0 +1,35 @@
+"""How large an entry is, and how large it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.log import Entry, EntryTooLarge
+
+# Kafka's default `message.max.bytes` is one mebibyte and twelve bytes, for a whole batch. The other
+# logs keep the same bound, so that what one of them takes, any of them takes.
+ENTRY_BYTES = 1_048_576
+
+# What Kafka writes around one record that travels alone: 61 bytes of batch, up to 25 of lengths,
+# timestamp and attributes; and up to 10 bytes of lengths around a header. Rounded up.
+_AROUND_ENTRY = 128
+_AROUND_HEADER = 10
+
+
+def size_of(entry: Entry) -> int:
+    """Bytes that an entry takes in a log, with what a log writes around it."""
+    size = _AROUND_ENTRY + len(entry.key) + len(entry.value)
+    for name, value in entry.headers:
+        size += _AROUND_HEADER + len(name.encode()) + len(value)
+    return size
+
+
+def measured(entries: Sequence[Entry]) -> int:
+    """Bytes of all entries together. Raises EntryTooLarge when one is larger than a log takes."""
+    total = 0
+    for entry in entries:
+        size = size_of(entry)
+        if size > ENTRY_BYTES:
+            raise EntryTooLarge(f"an entry of {size:,} bytes; the log takes up to {ENTRY_BYTES:,}")
+        total += size
+    return total
