@@ -1,0 +1,8 @@
+"""What an event is: the JSON Schemas of everything that comes in and is kept, and their loader."""
+
+from schemas.checker import Checker
+from schemas.loader import Schemas, load
+from schemas.plan import Fault, Plan, PlanError
+from schemas.violation import CODES, Violation
+
+__all__ = ["CODES", "Checker", "Fault", "Plan", "PlanError", "Schemas", "Violation", "load"]

@@ -1,0 +1,124 @@
+"""One compiled schema: jsonschema-rs decides, jsonschema explains.
+
+The two read the same documents and ask the same functions about formats. Should they ever differ
+(regular expressions have dialects), the one that decides is right, and the explanation is general.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, NoReturn
+
+import jsonschema_rs
+from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from schemas.formats import CHECKED, REMARKS
+from schemas.violation import SCHEMA_VIOLATION, Violation, explain
+
+DRAFT_2020_12: Final = "https://json-schema.org/draft/2020-12/schema"
+DRAFT_07: Final = "http://json-schema.org/draft-07/schema"
+
+
+def _never(uri: str) -> NoReturn:
+    msg = f"{uri} is not shipped, and nothing is ever fetched"
+    raise LookupError(msg)
+
+
+def _remark(_: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The schemas that a schema may refer to by $id: the same documents for both engines."""
+
+    documents: Mapping[str, Any]
+    deciding: jsonschema_rs.Registry
+    explaining: Registry[Any]
+
+    @classmethod
+    def of(cls, documents: Mapping[str, Any]) -> "Shelf":
+        """A shelf of these documents; what is not on it does not exist."""
+        return cls(
+            documents,
+            jsonschema_rs.Registry(list(documents.items()), retriever=_never),
+            Registry[Any]().with_resources(
+                (name, DRAFT202012.create_resource(document))
+                for name, document in documents.items()
+            ),
+        )
+
+
+class Checker:
+    """One compiled schema."""
+
+    __slots__ = ("_decide", "_explainer", "schema")
+
+    def __init__(self, schema: Mapping[str, Any], shelf: Shelf) -> None:
+        """Compile; a schema that refers to what does not exist is a ValueError."""
+        seven = str(schema.get("$schema", DRAFT_2020_12)).rstrip("#") == DRAFT_07
+        explaining = Draft7Validator if seven else Draft202012Validator
+        deciding = jsonschema_rs.Draft7Validator if seven else jsonschema_rs.Draft202012Validator
+        self.schema = schema
+        self._explainer = explaining(
+            schema, registry=shelf.explaining, format_checker=_format_checker()
+        )
+        formats: dict[str, Callable[[str], bool]] = {
+            **dict.fromkeys(REMARKS, _remark),
+            **CHECKED,
+        }
+        self._decide = deciding(
+            dict(schema),
+            registry=shelf.deciding,
+            formats=formats,
+            validate_formats=True,
+            ignore_unknown_formats=True,
+            offline=True,
+        ).is_valid
+
+    def accepts(self, event: Any) -> bool:
+        """Whether the event fits. This is the hot path."""
+        try:
+            return self._decide(event)
+        except ValueError:  # a value that no JSON text yields, or text that is not UTF-8
+            return bool(self._explainer.is_valid(event))
+
+    def violations(self, event: Any, limit: int = 10) -> list[Violation]:
+        """Why it does not fit, at most `limit` reasons; none exactly when it is accepted."""
+        if self.accepts(event):
+            return []
+        found: dict[Violation, None] = {}
+        try:
+            for violation in self._explained(event):
+                found[violation] = None
+                if len(found) == limit:
+                    break
+        except RecursionError:  # a schema that refers to itself, and an event nested as deeply
+            pass
+        return list(found) or [Violation(SCHEMA_VIOLATION, "", "does not fit the schema")]
+
+    def _explained(self, event: Any) -> Iterator[Violation]:
+        errors: Iterator[ValidationError] = self._explainer.iter_errors(event)
+        for error in errors:
+            yield from explain(error)
+
+
+def check_schema(schema: Mapping[str, Any], limit: int = 10) -> list[Violation]:
+    """What is wrong with a schema itself, judged by jsonschema against its meta-schema."""
+    seven = str(schema.get("$schema", DRAFT_2020_12)).rstrip("#") == DRAFT_07
+    meta = Draft7Validator if seven else Draft202012Validator
+    # Only `regex`: which other formats are known depends on what happens to be installed.
+    judge = meta(meta.META_SCHEMA, format_checker=FormatChecker(formats=["regex"]))
+    return list(
+        islice(dict.fromkeys(v for e in judge.iter_errors(schema) for v in explain(e)), limit)
+    )
+
+
+def _format_checker() -> FormatChecker:
+    checker = FormatChecker(formats=())
+    for name, check in CHECKED.items():
+        checker.checks(name)(lambda value, check=check: not isinstance(value, str) or check(value))
+    return checker

@@ -1,0 +1,75 @@
+"""The shipped schemas, read from their files and compiled once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from schemas.checker import Checker, Shelf
+
+URN: Final = "urn:event-hub:schema:"
+TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
+
+
+class Schemas:
+    """All shipped schemas, compiled."""
+
+    __slots__ = ("_accept", "_semantic", "_typed", "deadletter", "envelope", "record", "rejected")
+
+    def __init__(self, shelf: Shelf) -> None:
+        def checker(name: str) -> Checker:
+            return Checker({"$ref": URN + name}, shelf)
+
+        self._accept = {type_: checker(type_) for type_ in TYPES}
+        self._typed = {type_: checker(f"typed#/$defs/{type_}") for type_ in TYPES}
+        self._semantic = {
+            event: checker(f"{urn.removeprefix(URN)}#/$defs/{quote(event)}")
+            for urn, document in shelf.documents.items()
+            if urn.startswith(URN + "semantic:")
+            for event in _events(document)
+        }
+        self.envelope = checker("envelope")
+        self.record = checker("record")
+        self.rejected = checker("rejected")
+        self.deadletter = checker("deadletter")
+
+    def accept(self, type: str) -> Checker:  # noqa: A002 -- the field's own name, in every SDK
+        """The contract that decides whether a call of this type is kept; KeyError for no type."""
+        return self._accept[type]
+
+    def typed(self, type: str) -> Checker:  # noqa: A002 -- as above
+        """The types we expect of the reserved fields: to report, not to refuse."""
+        return self._typed[type]
+
+    def semantic(self, type: str, event: str | None) -> Checker | None:  # noqa: A002 -- as above
+        """The public specification of this event's name, if it has one; names are exact."""
+        return self._semantic.get(event) if type == "track" and isinstance(event, str) else None
+
+    @property
+    def semantic_events(self) -> tuple[str, ...]:
+        """The names that a public specification knows."""
+        return tuple(self._semantic)
+
+
+def load() -> Schemas:
+    """Read and compile all that is shipped; the caller keeps the result."""
+    return Schemas(Shelf.of(documents()))
+
+
+def documents() -> Mapping[str, Any]:
+    """The shipped documents by $id."""
+    room = Path(__file__).parent
+    found = [orjson.loads(path.read_bytes()) for path in sorted(room.rglob("*.json"))]
+    return MappingProxyType({document["$id"]: document for document in found})
+
+
+def _events(document: Mapping[str, Any]) -> list[str]:
+    """A definition is an event's when it says so itself; the others are parts."""
+    return [
+        name
+        for name, part in document["$defs"].items()
+        if part.get("properties", {}).get("event", {}).get("const") == name
+    ]
