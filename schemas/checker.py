@@ -7,11 +7,13 @@ The two read the same documents and ask the same functions about formats. Should
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, NoReturn
+from types import MappingProxyType
+from typing import Any, Final
 
 import jsonschema_rs
 from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -22,13 +24,30 @@ DRAFT_2020_12: Final = "https://json-schema.org/draft/2020-12/schema"
 DRAFT_07: Final = "http://json-schema.org/draft-07/schema"
 
 
-def _never(uri: str) -> NoReturn:
-    msg = f"{uri} is not shipped, and nothing is ever fetched"
-    raise LookupError(msg)
-
-
 def _remark(_: str) -> bool:
     return True
+
+
+def _properties(
+    validator: Any, properties: Mapping[str, Any], event: Any, _: Any
+) -> Iterator[ValidationError]:
+    """The keyword as jsonschema has it, but that a field forbidden by `false` is told by its path.
+
+    jsonschema 4.26 returns from `descend` before it has added the path when the schema is false.
+    """
+    if not validator.is_type(event, "object"):
+        return
+    for name, schema in properties.items():
+        if name in event and schema is False:
+            yield ValidationError("", path=[name], validator="false", schema=False)
+        elif name in event:
+            yield from validator.descend(event[name], schema, path=name, schema_path=name)
+
+
+_KEYWORDS: Final = MappingProxyType({"properties": _properties})
+# The stubs leave `extend` without types.
+_EXPLAINING: Final = extend(Draft202012Validator, _KEYWORDS)  # type: ignore[no-untyped-call]
+_EXPLAINING_07: Final = extend(Draft7Validator, _KEYWORDS)  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +63,7 @@ class Shelf:
         """A shelf of these documents; what is not on it does not exist."""
         return cls(
             documents,
-            jsonschema_rs.Registry(list(documents.items()), retriever=_never),
+            jsonschema_rs.Registry(list(documents.items())),
             Registry[Any]().with_resources(
                 (name, DRAFT202012.create_resource(document))
                 for name, document in documents.items()
@@ -55,15 +74,15 @@ class Shelf:
 class Checker:
     """One compiled schema."""
 
-    __slots__ = ("_decide", "_explainer", "schema")
+    __slots__ = ("_decide", "explainer", "schema")
 
     def __init__(self, schema: Mapping[str, Any], shelf: Shelf) -> None:
         """Compile; a schema that refers to what does not exist is a ValueError."""
         seven = str(schema.get("$schema", DRAFT_2020_12)).rstrip("#") == DRAFT_07
-        explaining = Draft7Validator if seven else Draft202012Validator
+        explaining = _EXPLAINING_07 if seven else _EXPLAINING
         deciding = jsonschema_rs.Draft7Validator if seven else jsonschema_rs.Draft202012Validator
         self.schema = schema
-        self._explainer = explaining(
+        self.explainer = explaining(
             schema, registry=shelf.explaining, format_checker=_format_checker()
         )
         formats: dict[str, Callable[[str], bool]] = {
@@ -84,7 +103,7 @@ class Checker:
         try:
             return self._decide(event)
         except ValueError:  # a value that no JSON text yields, or text that is not UTF-8
-            return bool(self._explainer.is_valid(event))
+            return bool(self.explainer.is_valid(event))
 
     def violations(self, event: Any, limit: int = 10) -> list[Violation]:
         """Why it does not fit, at most `limit` reasons; none exactly when it is accepted."""
@@ -101,7 +120,7 @@ class Checker:
         return list(found) or [Violation(SCHEMA_VIOLATION, "", "does not fit the schema")]
 
     def _explained(self, event: Any) -> Iterator[Violation]:
-        errors: Iterator[ValidationError] = self._explainer.iter_errors(event)
+        errors: Iterator[ValidationError] = self.explainer.iter_errors(event)
         for error in errors:
             yield from explain(error)
 

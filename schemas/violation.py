@@ -60,7 +60,7 @@ def explain(error: ValidationError) -> Iterator[Violation]:
     code = code if isinstance(code, str) and code in CODES else SCHEMA_VIOLATION
     path = pointer(list(error.absolute_path))
     said = schema.get("x-message")
-    keyword = str(error.validator)
+    keyword = "false" if error.schema is False else str(error.validator)
     event: Any = error.instance
     wanted: Any = error.validator_value
     if isinstance(said, str):
@@ -72,12 +72,8 @@ def explain(error: ValidationError) -> Iterator[Violation]:
         yield from (Violation(code, path, f"must have '{n}'") for n in _missing(wanted, event))
     else:
         say = _SENTENCES.get(keyword)
-        message = say(wanted, event) if say else _unknown(keyword)
+        message = say(wanted, event) if say else f"breaks the schema's '{keyword}'"
         yield Violation(code, path, message)
-
-
-def _unknown(keyword: str) -> str:
-    return "is not allowed here" if keyword == "None" else f"breaks the schema's '{keyword}'"
 
 
 def _unnamed(event: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -167,6 +163,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Any, Any], str]]] = MappingProxyType(
         "contains": _limit("must have an item that the schema asks for"),
         "anyOf": _limit("fits none of the shapes allowed here"),
         "oneOf": _limit("must fit exactly one of the shapes allowed here"),
+        "false": _limit("is not allowed here"),
         "not": _limit("has a shape that is not allowed here"),
     }
 )
