@@ -79,6 +79,11 @@ class KafkaLog(_Common):
     append_timeout: PositiveFloat = Field(
         4.0, description="Seconds until an append that brokers do not confirm is given up."
     )
+    session_timeout: PositiveFloat = Field(
+        10.0,
+        ge=1.0,
+        description="Seconds until a group gives away the partitions of a reader that went silent.",
+    )
     compression: Literal["none", "gzip", "lz4", "zstd", "snappy"] = Field(
         "none", description="Compression of produced batches; all but gzip need their library."
     )

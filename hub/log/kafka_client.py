@@ -1,0 +1,132 @@
+"""How Kafka is spoken to: connections as they are set, and its errors as ours."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.helpers import create_ssl_context
+
+from hub.log import LogError, LogMisconfigured, LogUnavailable
+from hub.log.settings import KafkaLog
+
+# Seconds for one request that is not an append; a broker that answers at all does so in less.
+REQUEST_TIMEOUT = 10.0
+
+# New partitions and moved leaders are noticed within these seconds when nothing fails before.
+METADATA_AGE = 60.0
+
+_DENIED = (
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.ClusterAuthorizationFailedError,
+    errors.TransactionalIdAuthorizationFailed,
+)
+
+_WRONG = (
+    errors.AuthenticationFailedError,
+    errors.AuthenticationMethodNotSupported,
+    errors.SaslAuthenticationFailed,
+    errors.UnsupportedSaslMechanismError,
+    errors.IllegalSaslStateError,
+    errors.SecurityDisabled,
+    errors.IncompatibleBrokerVersion,
+    errors.UnsupportedVersionError,
+    errors.InvalidConfigurationError,
+    errors.InvalidReplicationFactorError,
+    errors.InvalidPartitionsError,
+    errors.InvalidTopicError,
+    errors.InvalidGroupIdError,
+    errors.InvalidSessionTimeoutError,
+    errors.PolicyViolationError,
+    errors.RecordListTooLargeError,
+    errors.MessageSizeTooLargeError,
+    ssl.SSLCertVerificationError,
+)
+
+
+@contextmanager
+def translated(doing: str, needs: str) -> Iterator[None]:
+    """Raise what Kafka's client raises as a LogError: `doing` says what, `needs` which rights."""
+    try:
+        yield
+    except (errors.KafkaError, errors.IllegalOperation, OSError) as error:
+        raise log_error(error, doing, needs) from error
+
+
+def log_error(error: BaseException, doing: str, needs: str) -> LogError:
+    """The LogError that an error of Kafka's client stands for."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, LogError):
+        return error
+    if isinstance(error, _DENIED):
+        return LogMisconfigured(f"{doing}: Kafka denies it; grant {needs} to our user ({said})")
+    if isinstance(error, _WRONG):
+        return LogMisconfigured(f"{doing}: {said}")
+    return LogUnavailable(f"{doing}: {said}")
+
+
+def connection_of(settings: KafkaLog) -> dict[str, Any]:
+    """The arguments that every client of aiokafka takes."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "client_id": "event-hub",
+        "security_protocol": settings.security_protocol,
+        "metadata_max_age_ms": int(METADATA_AGE * 1000),
+        "request_timeout_ms": int(REQUEST_TIMEOUT * 1000),
+    }
+    if settings.security_protocol.startswith("SASL"):
+        if settings.sasl_username is None or settings.sasl_password is None:
+            raise LogMisconfigured(
+                f"{settings.security_protocol} needs sasl_username and sasl_password"
+            )
+        arguments |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value(),
+        }
+    if settings.security_protocol.endswith("SSL"):
+        password = settings.ssl_password
+        try:
+            arguments["ssl_context"] = create_ssl_context(
+                cafile=settings.ssl_cafile,
+                certfile=settings.ssl_certfile,
+                keyfile=settings.ssl_keyfile,
+                password=password.get_secret_value() if password else None,
+            )
+        except OSError as error:  # also what ssl raises about a certificate or key
+            files = settings.ssl_cafile, settings.ssl_certfile, settings.ssl_keyfile
+            named = ", ".join(str(file) for file in files if file)
+            raise LogMisconfigured(f"TLS cannot be set up from {named}: {error}") from error
+    return arguments
+
+
+async def knock(connection: dict[str, Any]) -> None:
+    """Connect to one bootstrap server and let go, raising why the last of them could not be.
+
+    aiokafka's own `bootstrap` only logs why, so a wrong password looks like a broker that is away.
+    """
+    why: BaseException = errors.NoBrokersAvailable()
+    for host, port, _ in collect_hosts(connection["bootstrap_servers"]):
+        try:
+            conn = await create_conn(
+                host,
+                port,
+                **{
+                    name: value
+                    for name, value in connection.items()
+                    if name not in ("bootstrap_servers", "metadata_max_age_ms")
+                },
+            )
+        except (OSError, errors.KafkaError) as error:
+            why = error
+        else:
+            closed = conn.close()
+            if closed is not None:
+                await closed
+            return
+    raise why

@@ -1,0 +1,338 @@
+"""The appending to Kafka: calls gather into one batch per partition while the one before it travels.
+
+The law: of one partition only one batch is on its way, and it is retried by the same idempotent
+producer until it is confirmed, so nothing overtakes and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, errors
+
+from hub.log import (
+    Entry,
+    EntryTooLarge,
+    LogError,
+    LogMisconfigured,
+    LogUnavailable,
+    Place,
+)
+from hub.log.kafka_client import log_error
+from hub.log.kafka_topics import Topic
+from hub.log.partition import partition_of
+from hub.log.settings import KafkaLog
+from hub.log.size import measured, size_of
+
+# aiokafka's default of 16 KiB holds 13 of our events; 512 KiB keeps one record under Kafka's
+# default limit of 1 MiB a batch.
+BATCH_BYTES = 512 * 1024
+
+# Bytes that wait for confirmation in one process; at 1.2 KB an event some 50,000 of them, which is
+# seconds of full load. What comes on top is refused at once.
+WAITING_BYTES = 64 * 1024 * 1024
+
+# A batch without an answer for so many times `append_timeout` is left, and its producer with it:
+# aiokafka asks only brokers it knows, so after a cluster moved it would ask for ever.
+PATIENCE = 4.0
+
+# Seconds between attempts to start a producer, while someone waits for one.
+START_PAUSE = 0.1
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    """One call of `append`: answered when no part is missing."""
+
+    answer: asyncio.Future[None]
+    places: list[Place | None]
+    parts: list[_Part] = field(default_factory=list)
+    missing: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class _Part:
+    """What one call appends to one partition."""
+
+    call: _Call
+    entries: list[tuple[int, Entry]] = field(default_factory=list)
+    size: int = 0
+    sent: int = 0  # how many of the entries went into a batch
+    confirmed: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class _Line:
+    """The parts that wait for one partition."""
+
+    topic: Topic
+    partition: int
+    waiting: deque[_Part] = field(default_factory=deque)
+    busy: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class _Session:
+    """A started producer. One that failed a batch is spent: its sequence numbers have a gap, which
+    the broker refuses from then on, and aiokafka has no way to begin a new epoch.
+    """
+
+    producer: Any
+    travelling: int = 0
+    spent: bool = False
+
+
+class Producer:
+    """Appends entries durably, many calls in one request."""
+
+    def __init__(
+        self, settings: KafkaLog, connection: Mapping[str, Any], topics: Mapping[str, Topic]
+    ) -> None:
+        self._timeout = settings.append_timeout
+        self._topics = topics
+        self._arguments: dict[str, Any] = {
+            **connection,
+            # Bounds one try, on our side and on the broker's; the retries have no end of their own.
+            "request_timeout_ms": int(settings.append_timeout * 1000),
+            "acks": "all",
+            "enable_idempotence": True,
+            "max_batch_size": min(BATCH_BYTES, *(topic.entry_bytes for topic in topics.values())),
+            "compression_type": None if settings.compression == "none" else settings.compression,
+        }
+        self._lines: dict[tuple[str, int], _Line] = {}
+        self._bytes = 0
+        self._session: _Session | None = None
+        self._starting = asyncio.Lock()
+        self._running: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def append(self, topic: Topic, entries: Sequence[Entry]) -> list[Place]:
+        """Append and return the places; raises as `Log.append` does, within `append_timeout`."""
+        if self._closed:
+            raise LogUnavailable("the log is closed")
+        size = measured(entries)
+        for entry in entries:
+            if size > topic.entry_bytes and size_of(entry) > topic.entry_bytes:
+                raise EntryTooLarge(
+                    f"an entry of {size_of(entry):,} bytes; topic {topic.name} takes up to "
+                    f"max.message.bytes={topic.entry_bytes:,}"
+                )
+        if self._bytes + size > WAITING_BYTES:
+            raise LogUnavailable(f"{self._bytes:,} bytes wait for Kafka already")
+        if not entries:
+            return []
+        call = _Call(asyncio.get_running_loop().create_future(), [None] * len(entries))
+        self._enqueue(call, topic, entries)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await call.answer
+        except TimeoutError:
+            raise LogUnavailable(
+                f"Kafka did not confirm an append to {topic.name} within {self._timeout:g} s"
+            ) from None
+        finally:
+            self._forget(call)
+        return [place for place in call.places if place is not None]
+
+    async def start(self) -> None:
+        """Connect, so that the first append does not have to."""
+        await self._started()
+
+    async def close(self) -> None:
+        """Hear out the appends in flight, which is bounded by their own timeout, and disconnect."""
+        self._closed = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._timeout)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._session is not None:
+            self._retire(self._session)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _enqueue(self, call: _Call, topic: Topic, entries: Sequence[Entry]) -> None:
+        parts: dict[int, _Part] = {}
+        for index, entry in enumerate(entries):
+            partition = partition_of(entry.key, topic.partitions)
+            part = parts.get(partition)
+            if part is None:
+                part = parts[partition] = _Part(call)
+            part.entries.append((index, entry))
+            part.size += size_of(entry)
+        call.parts = list(parts.values())
+        call.missing = len(parts)
+        for partition, part in parts.items():
+            self._bytes += part.size
+            line = self._lines.get((topic.name, partition))
+            if line is None:
+                line = self._lines[topic.name, partition] = _Line(topic, partition)
+            line.waiting.append(part)
+            if not line.busy:
+                line.busy = True
+                # The task begins in the loop's next turn: calls of this turn travel together, and
+                # no time is spent lingering.
+                task = asyncio.create_task(self._run(line))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    def _forget(self, call: _Call) -> None:
+        """Let go of what a call that was answered, given up or cancelled still has waiting."""
+        for part in call.parts:
+            self._release(part)
+
+    def _release(self, part: _Part) -> None:
+        self._bytes -= part.size
+        part.size = 0
+        if part.call.answer.done() and part.sent < len(part.entries):
+            part.entries = []
+
+    async def _run(self, line: _Line) -> None:
+        """Send a line's parts, a batch after the other, until none waits."""
+        try:
+            while self._next(line) is not None:
+                try:
+                    session = await self._started()
+                except (errors.KafkaError, OSError) as error:
+                    refused = log_error(error, "starting to append", _needs(line.topic))
+                    if isinstance(refused, LogMisconfigured):
+                        self._refuse(line, refused)
+                    else:
+                        await asyncio.sleep(START_PAUSE)
+                else:
+                    await self._send(line, session)
+        finally:
+            line.busy = False
+
+    def _next(self, line: _Line) -> _Part | None:
+        """The first part that someone still waits for."""
+        while line.waiting and line.waiting[0].call.answer.done():
+            line.waiting.popleft()
+        return line.waiting[0] if line.waiting else None
+
+    def _refuse(self, line: _Line, error: LogError) -> None:
+        for part in line.waiting:
+            if not part.call.answer.done():
+                part.call.answer.set_exception(error)
+
+    async def _send(self, line: _Line, session: _Session) -> None:
+        """Fill one batch, send it, and tell the calls what became of it."""
+        batch = session.producer.create_batch()
+        shares = self._fill(line, batch)
+        session.travelling += 1
+        try:
+            async with asyncio.timeout(self._timeout * PATIENCE):
+                confirmed = await session.producer.send_batch(
+                    batch, line.topic.name, partition=line.partition
+                )
+                base = (await confirmed).offset
+            if base < 0:  # the broker knows the batch as written, and not any more where
+                raise errors.DuplicateSequenceNumber
+        # AssertionError is how aiokafka says that a partition is not in its metadata.
+        except (errors.KafkaError, OSError, AssertionError) as error:
+            session.spent = True
+            why = log_error(error, f"appending to {line.topic.name}", _needs(line.topic))
+            for part, _ in shares:
+                if not part.call.answer.done():
+                    part.call.answer.set_exception(why)
+        except BaseException:
+            session.spent = True
+            raise
+        else:
+            self._confirm(line, shares, base)
+        finally:
+            session.travelling -= 1
+            if session.spent:
+                self._retire(session)
+
+    def _fill(self, line: _Line, batch: Any) -> list[tuple[_Part, int]]:
+        """Move entries from the line into a batch; returns how many of each part went in."""
+        shares: list[tuple[_Part, int]] = []
+        while (part := self._next(line)) is not None:
+            before = part.sent
+            for _, entry in part.entries[before:]:
+                written = batch.append(
+                    timestamp=None, key=entry.key, value=entry.value, headers=list(entry.headers)
+                )
+                if written is None:
+                    break
+                part.sent += 1
+            if part.sent > before:
+                shares.append((part, part.sent - before))
+            if part.sent < len(part.entries):
+                break
+            line.waiting.popleft()
+        return shares
+
+    def _confirm(self, line: _Line, shares: list[tuple[_Part, int]], base: int) -> None:
+        for part, count in shares:
+            call = part.call
+            if not call.answer.done():
+                for index, _ in part.entries[part.confirmed : part.confirmed + count]:
+                    call.places[index] = Place(line.partition, base)
+                    base += 1
+                part.confirmed += count
+                if part.confirmed == len(part.entries):
+                    call.missing -= 1
+                    if not call.missing:
+                        call.answer.set_result(None)
+            else:
+                base += count
+
+    async def _started(self) -> _Session:
+        """The producer in use, started if there is none."""
+        async with self._starting:
+            if self._session is not None:
+                return self._session
+            producer = AIOKafkaProducer(**self._arguments)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await producer.start()
+                    cluster = producer.client.cluster
+                    cluster.add_listener(self._count_partitions)
+                    await producer.client.set_topics([t.name for t in self._topics.values()])
+            except BaseException:
+                await producer.stop()
+                raise
+            self._session = _Session(producer)
+            return self._session
+
+    def _count_partitions(self, cluster: Any) -> None:
+        """Take over a topic's count of partitions when metadata tells it."""
+        for topic in self._topics.values():
+            known = cluster.partitions_for_topic(topic.name)
+            if known:
+                topic.partitions = len(known)
+
+    def _retire(self, session: _Session) -> None:
+        """Use another producer from now on; this one leaves when nothing of it travels."""
+        session.spent = True
+        if self._session is session:
+            self._session = None
+        if not session.travelling:
+            task = asyncio.create_task(_leave(session.producer, self._timeout))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+
+async def _leave(producer: Any, patience: float) -> None:
+    """Stop a producer without waiting for what is unconfirmed.
+
+    `AIOKafkaProducer.stop` flushes first, and with idempotence aiokafka (0.14) retries a batch
+    without end, so `stop` would not return while Kafka is away.
+    """
+    sender = producer._sender.sender_task
+    while sender is not None and not sender.done():
+        # Cancelled, it still hears out its requests, each bounded by the request timeout.
+        sender.cancel()
+        await asyncio.wait([sender], timeout=patience)
+    producer._closed = True
+    await producer.client.close()
+
+
+def _needs(topic: Topic) -> str:
+    return f"Write and Describe on topic {topic.name}"

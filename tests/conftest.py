@@ -1,0 +1,50 @@
+"""What tests of several rooms need: a real Kafka."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka.broker import Broker, missing_tools
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[str]:
+    """The bootstrap address of a Kafka that the whole run shares; isolate by a random topic prefix.
+
+    `KAFKA_BOOTSTRAP_SERVERS` names one that is there already.
+    """
+    there = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if there:
+        yield there
+        return
+    _need_tools()
+    broker = Broker()
+    try:
+        broker.start()
+        yield broker.bootstrap
+    finally:
+        broker.remove()
+
+
+@pytest.fixture
+def own_broker() -> Iterator[Broker]:
+    """A Kafka of the test's own, that it may kill, freeze and restart."""
+    _need_tools()
+    broker = Broker()
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.remove()
+
+
+def _need_tools() -> None:
+    """Skip at home when no broker can be run here; in CI nothing may be skipped."""
+    missing = missing_tools()
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"a Kafka broker needs {' and '.join(missing)}, and CI may not skip")
+    if missing:
+        pytest.skip(f"a Kafka broker needs {' and '.join(missing)}")
