@@ -1,4 +1,4 @@
-"""Carries a talk to its end: sends each request, tells the reply, brings home one outcome per row."""
+"""Carries a talk to its end: sends requests, tells replies, brings home an outcome per row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set about one instance of a vendor: what it hears, how patient it is, what it says."""
+"""What can be set about one instance of a vendor: what it hears, how patient it is, its words."""
 
 from __future__ import annotations
 

@@ -162,7 +162,8 @@ def _changed(
         if table is None or table.events is None
         else replace(action.on, names=table.events)
     )
-    return replace(action, fields=fields, fields_for=None, on=on)
+    batch = action.batch_for(settings) if action.batch_for else action.batch
+    return replace(action, fields=fields, fields_for=None, batch=batch, batch_for=None, on=on)
 
 
 def _heard(filter: Filter, event: Event) -> bool:  # noqa: A002 - the setting's name

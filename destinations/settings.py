@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 from pydantic import Field, PositiveFloat, ValidationError
 
 from destinations import registry

@@ -179,6 +179,7 @@ class Action(Generic[Settings]):
     one_of: tuple[str, ...] = ()
     check: Callable[[Row], Refused | None] | None = None
     fields_for: Callable[[Settings], Mapping[str, Field]] | None = None
+    batch_for: Callable[[Settings], Batch] | None = None
 
     def fields_of(self, settings: Settings) -> Mapping[str, Field]:
         """The fields under these settings (a default country changes how phones are read)."""

@@ -1,0 +1,1 @@
+"""A signed webhook: any service of your own, as a destination."""
