@@ -115,9 +115,12 @@ def test_violations(name: str, data: st.DataObject) -> None:
             place = place[int(key) if isinstance(place, list) else key]
 
 
-@pytest.mark.parametrize("name", ["track", "record", "deadletter", "rejected", "envelope", "rule"])
+@pytest.mark.parametrize(
+    "name",
+    sorted(n for n, (_, examples) in SHIPPED.items() if examples and n not in ("typed", "time")),
+)
 def test_mutation_breaks_examples(name: str) -> None:
-    """Taking fields out of a valid example yields events of both kinds, so that the agreement of
+    """Changing a field of a valid example yields events of both kinds, so that the agreement of
     the engines is shown on both sides."""
     checker, examples = SHIPPED[name]
     said = set()
@@ -191,6 +194,7 @@ def test_depth() -> None:
         fits, breaks = {"n": fits}, {"n": breaks}
 
     assert checker.accepts(fits)
+    assert not checker.accepts(breaks)
     assert [schemas.Violation("schema_violation", "", "does not fit the schema")] == (
         checker.violations(breaks)
     )
