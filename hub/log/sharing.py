@@ -10,8 +10,9 @@ def share(
 ) -> dict[int, str]:
     """Who should read each partition, given who reads it now.
 
-    `members` are in the order of their joining; where it does not come out even, those who hold most
-    get one more. A member keeps what it has up to its share, so nothing moves without a reason.
+    Where it does not come out even, those who hold most get one more. A member keeps what it has up
+    to its share, so nothing moves without a reason. What is free goes round in the order of
+    `members`.
     """
     if not members:
         return {}

@@ -1,0 +1,19 @@
+"""The log in one SQLite file that the processes of one machine share.
+
+The file's law: whoever has the write lock gives out offsets, so they become visible in order and
+nothing is ever filled in behind a reader. A partition belongs to one member; what a member may do
+is asked of the file in the transaction that does it, never of a copy in memory.
+
+    file      its tables, and connections to it
+    codec     a record in bytes
+    writer    the one thread of a process that writes, many appends to a transaction
+    members   who belongs to a group and reads what
+    reader    one member, as the log's protocol has it
+    doorbell  how a process hears that another has written
+    retention what is deleted, a little at a time
+    log       the whole
+"""
+
+from hub.log.sqlite.log import SqliteLog
+
+__all__ = ["SqliteLog"]

@@ -1,0 +1,53 @@
+"""A record in bytes, so that many of them can be read as one value."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from hub.log import Entry, Headers, Record
+
+# bytes of the whole, offset, time, bytes of the key, number of headers
+_HEAD = Struct("<IQdII")
+_HEADER = Struct("<II")
+
+
+def body_of(entry: Entry) -> bytes:
+    """What an entry adds to its head: the rest does not depend on where it will stand."""
+    parts = [entry.key]
+    for name, value in entry.headers:
+        named = name.encode()
+        parts += (_HEADER.pack(len(named), len(value)), named, value)
+    parts.append(entry.value)
+    return b"".join(parts)
+
+
+def encode(entry: Entry, body: bytes, offset: int, at: float) -> bytes:
+    """The record that `entry` becomes at its place."""
+    head = _HEAD.pack(_HEAD.size + len(body), offset, at, len(entry.key), len(entry.headers))
+    return head + body
+
+
+def decode(stream: str, partition: int, data: bytes) -> list[Record]:
+    """The records of which `data` is made, one after the other."""
+    records = []
+    start = 0
+    while start < len(data):
+        size, offset, at, key_size, headers_count = _HEAD.unpack_from(data, start)
+        end = start + size
+        start += _HEAD.size
+        key = data[start : start + key_size]
+        start += key_size
+        headers: Headers = ()
+        if headers_count:
+            found = []
+            for _ in range(headers_count):
+                name_size, value_size = _HEADER.unpack_from(data, start)
+                start += _HEADER.size
+                name = data[start : start + name_size].decode()
+                start += name_size
+                found.append((name, data[start : start + value_size]))
+                start += value_size
+            headers = tuple(found)
+        records.append(Record(stream, partition, offset, key, data[start:end], headers, at))
+        start = end
+    return records
