@@ -108,7 +108,8 @@ class SqliteLog:
         try:
             await reader.join()
         except BaseException:
-            await reader.close()
+            with contextlib.suppress(LogUnavailable):
+                await reader.close()
             raise
         for task in (self._keep, self._look, self._live):
             self._start(task)

@@ -68,7 +68,8 @@ def leave(db: sqlite3.Connection, member: Member) -> None:
 def release(db: sqlite3.Connection, member: Member, numbers: Collection[int]) -> None:
     """Let go of partitions, so that their heirs have them."""
     db.executemany(
-        "UPDATE claims SET owner = NULL WHERE stream = :stream AND grp = :grp AND number = :number AND owner = :name",
+        "UPDATE claims SET owner = NULL"
+        " WHERE stream = :stream AND grp = :grp AND number = :number AND owner = :name",
         [{**member.args(), "number": number} for number in numbers],
     )
     _share(db, member.stream, member.group)
@@ -130,7 +131,8 @@ def _share(db: sqlite3.Connection, stream: str, group: str) -> None:
         )
     ]
     found = db.execute(
-        "SELECT number, owner, heir FROM claims WHERE stream = :stream AND grp = :grp ORDER BY number",
+        "SELECT number, owner, heir FROM claims"
+        " WHERE stream = :stream AND grp = :grp ORDER BY number",
         args,
     ).fetchall()
     live = {number: (owner if owner in members else None, heir) for number, owner, heir in found}
@@ -142,6 +144,7 @@ def _share(db: sqlite3.Connection, stream: str, group: str) -> None:
         if (owner, heir) != (stood, stood_heir):
             changes.append({**args, "number": number, "owner": owner, "heir": heir})
     db.executemany(
-        "UPDATE claims SET owner = :owner, heir = :heir WHERE stream = :stream AND grp = :grp AND number = :number",
+        "UPDATE claims SET owner = :owner, heir = :heir"
+        " WHERE stream = :stream AND grp = :grp AND number = :number",
         changes,
     )
