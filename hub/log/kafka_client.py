@@ -72,6 +72,12 @@ def log_error(error: BaseException, doing: str, needs: str) -> LogError:
 
 def connection_of(settings: KafkaLog) -> dict[str, Any]:
     """The arguments that every client of aiokafka takes."""
+    try:
+        collect_hosts(settings.bootstrap_servers)
+    except ValueError as error:
+        raise LogMisconfigured(
+            f"bootstrap_servers {settings.bootstrap_servers} is not host:port, ...: {error}"
+        ) from error
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
         "client_id": "event-hub",

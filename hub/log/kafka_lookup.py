@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,29 +19,68 @@ from hub.log.kafka_topics import Topic, partitions_in_sync
 # Seconds in which `ready` must know; a probe that asks often does not wait long.
 READY = 2.0
 
-T = TypeVar("T")
+
+class _Kept:
+    """A client that is started when it is needed, used by one at a time, and thrown away when it
+    failed: aiokafka asks only brokers it knows, and a new client asks the bootstrap servers.
+    """
+
+    def __init__(self, make: Callable[[], Any], leave: Callable[[Any], Awaitable[None]]) -> None:
+        self._make = make
+        self._leave = leave
+        self._client: Any = None
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[Any]:
+        async with self._turn:
+            try:
+                if self._client is None:
+                    self._client = self._make()
+                    await self._client.start()
+                yield self._client
+            except BaseException:
+                await self.close()
+                raise
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await self._leave(client)
 
 
 class Lookup:
-    """Asks Kafka with clients that it keeps, and throws away when they failed."""
+    """Asks Kafka, with clients that it keeps."""
 
     def __init__(self, prefix: str, connection: Mapping[str, Any]) -> None:
         self._prefix = prefix
-        self._connection = connection
-        self._consumer: Any = None
-        self._admin: Any = None
-        self._turn = asyncio.Lock()
+
+        def consumer() -> Any:
+            return AIOKafkaConsumer(
+                **connection,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+                fetch_max_bytes=PARTITION_FETCH_BYTES,
+            )
+
+        def admin() -> Any:
+            return AIOKafkaAdminClient(**connection)
+
+        self._consumer = _Kept(consumer, lambda client: client.stop())
+        self._admin = _Kept(admin, lambda client: client.close())
+        # Apart, so that `ready` need not wait for a long `status`.
+        self._probe = _Kept(admin, lambda client: client.close())
 
     async def read(
         self, stream: str, topic: Topic, partition: int, offset: int, limit: int
     ) -> list[Record]:
         tp = _place(topic, partition)
-
-        async def ask(consumer: Any, _: Any) -> list[Record]:
+        records: list[Record] = []
+        needs = f"Read on topic {topic.name}"
+        async with _asking(f"reading {topic.name}", needs), self._consumer.use() as consumer:
             (first,) = (await consumer.beginning_offsets([tp])).values()
             (end,) = (await consumer.end_offsets([tp])).values()
             start = max(offset, first)
-            records: list[Record] = []
             if start >= end or limit < 1:
                 return records
             consumer.assign([tp])
@@ -50,84 +91,55 @@ class Lookup:
                 )
                 records += [record_of(stream, one) for one in fetched.get(tp, ())]
             consumer.unsubscribe()  # else it goes on fetching what nobody takes
-            return records
-
-        return await self._ask(f"reading {topic.name}", f"Read on topic {topic.name}", ask)
+        return records
 
     async def offset_at(self, topic: Topic, partition: int, at: float) -> int:
         tp = _place(topic, partition)
-
-        async def ask(consumer: Any, _: Any) -> int:
-            # Kafka keeps milliseconds; the first record at or after `at` is not before its ceiling.
-            milliseconds = max(0, -int(-at * 1000 // 1))
+        # Kafka keeps milliseconds; the rounding takes off what a float adds to a whole one.
+        milliseconds = max(0, math.ceil(round(at * 1000, 3)))
+        needs = f"Describe on topic {topic.name}"
+        async with _asking(f"searching {topic.name}", needs), self._consumer.use() as consumer:
             found = (await consumer.offsets_for_times({tp: milliseconds}))[tp]
             if found is not None:
                 return int(found.offset)
             return int((await consumer.end_offsets([tp]))[tp])
 
-        return await self._ask(f"searching {topic.name}", f"Describe on topic {topic.name}", ask)
-
     async def status(self, topics: Mapping[str, Topic]) -> list[StreamStatus]:
-        async def ask(consumer: Any, admin: Any) -> list[StreamStatus]:
-            tps = [tp for topic in topics.values() for tp in _places(topic)]
-            first = await consumer.beginning_offsets(tps)
-            end = await consumer.end_offsets(tps)
-            committed = await _committed(admin, self._prefix)
-            return [
-                StreamStatus(
-                    stream,
-                    tuple(Span(tp.partition, first[tp], end[tp]) for tp in _places(topic)),
-                    _of_topic(committed, topic.name),
-                )
-                for stream, topic in topics.items()
-            ]
-
-        needs = f"Describe on topics and groups {self._prefix}*, and Describe on the cluster"
-        return await self._ask("asking after topics and groups", needs, ask)
+        tps = [tp for topic in topics.values() for tp in _places(topic)]
+        needs = f"Describe on topics {self._prefix}*, groups {self._prefix}* and the cluster"
+        async with _asking("asking after topics and groups", needs):
+            async with self._consumer.use() as consumer:
+                first = await consumer.beginning_offsets(tps)
+                end = await consumer.end_offsets(tps)
+            async with self._admin.use() as admin:
+                committed = await _committed(admin, self._prefix)
+        return [
+            StreamStatus(
+                stream,
+                tuple(Span(tp.partition, first[tp], end[tp]) for tp in _places(topic)),
+                _of_topic(committed, topic.name),
+            )
+            for stream, topic in topics.items()
+        ]
 
     async def ready(self, topic: Topic, needed: int) -> None:
-        async def ask(_: Any, admin: Any) -> None:
+        needs = f"Describe on topic {topic.name}"
+        async with (
+            _asking(f"asking after {topic.name}", needs, READY),
+            self._probe.use() as admin,
+        ):
             await partitions_in_sync(admin, topic.name, needed)
 
-        needs = f"Describe on topic {topic.name}"
-        await self._ask(f"asking after {topic.name}", needs, ask, READY)
-
     async def close(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        admin, self._admin = self._admin, None
-        if consumer is not None:
-            await consumer.stop()
-        if admin is not None:
-            await admin.close()
+        for kept in (self._consumer, self._admin, self._probe):
+            await kept.close()
 
-    async def _ask(
-        self,
-        doing: str,
-        needs: str,
-        question: Callable[[Any, Any], Awaitable[T]],
-        timeout: float = REQUEST_TIMEOUT,
-    ) -> T:
-        with translated(doing, needs):
-            async with asyncio.timeout(timeout), self._turn:
-                try:
-                    await self._start()
-                    return await question(self._consumer, self._admin)
-                except BaseException:
-                    await self.close()
-                    raise
 
-    async def _start(self) -> None:
-        if self._consumer is None:
-            self._consumer = AIOKafkaConsumer(
-                **self._connection,
-                auto_offset_reset="earliest",
-                max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-                fetch_max_bytes=PARTITION_FETCH_BYTES,
-            )
-            await self._consumer.start()
-        if self._admin is None:
-            self._admin = AIOKafkaAdminClient(**self._connection)
-            await self._admin.start()
+@asynccontextmanager
+async def _asking(doing: str, needs: str, timeout: float = REQUEST_TIMEOUT) -> AsyncIterator[None]:
+    with translated(doing, needs):
+        async with asyncio.timeout(timeout):
+            yield
 
 
 async def _committed(admin: Any, prefix: str) -> dict[str, Mapping[Any, Any]]:

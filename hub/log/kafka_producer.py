@@ -1,4 +1,4 @@
-"""The appending to Kafka: calls gather into one batch per partition while the one before it travels.
+"""The appending to Kafka: calls gather into a partition's next batch while its last one travels.
 
 The law: of one partition only one batch is on its way, and it is retried by the same idempotent
 producer until it is confirmed, so nothing overtakes and nothing is written twice.
@@ -153,7 +153,8 @@ class Producer:
         await asyncio.gather(*self._running, return_exceptions=True)
         if self._session is not None:
             self._retire(self._session)
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=2 * self._timeout)
 
     def _enqueue(self, call: _Call, topic: Topic, entries: Sequence[Entry]) -> None:
         parts: dict[int, _Part] = {}
@@ -288,7 +289,7 @@ class Producer:
         async with self._starting:
             if self._session is not None:
                 return self._session
-            producer = AIOKafkaProducer(**self._arguments)
+            producer = self._made()
             try:
                 async with asyncio.timeout(self._timeout):
                     await producer.start()
@@ -300,6 +301,15 @@ class Producer:
                 raise
             self._session = _Session(producer)
             return self._session
+
+    def _made(self) -> Any:
+        try:
+            return AIOKafkaProducer(**self._arguments)
+        except RuntimeError as error:  # its library is not there
+            kind = self._arguments["compression_type"]
+            raise LogMisconfigured(
+                f"compression {kind}: {error}; install aiokafka[{kind}]"
+            ) from error
 
     def _count_partitions(self, cluster: Any) -> None:
         """Take over a topic's count of partitions when metadata tells it."""

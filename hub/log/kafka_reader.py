@@ -22,8 +22,10 @@ PARTITION_FETCH_BYTES = 1024 * 1024
 # at once. A partition that is resumed waits for the fetch under way, so this bounds that wait.
 FETCH_WAIT = 0.25
 
-# Seconds that a member may take in `on_revoke` before the group goes on without it.
-REBALANCE = 60.0
+# Seconds that a member may take in `on_revoke` before the group goes on without it. A request to
+# join is answered when all have joined, so requests need longer than that.
+REBALANCE = 30.0
+REQUEST = REBALANCE + 10.0
 
 # Seconds that `open_reader` waits for its first partitions; other members may still be letting go,
 # and then `take` goes on waiting.
@@ -50,7 +52,7 @@ class _Changes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has 
         self._reader = reader
 
     async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        await self._reader.revoked()
+        await self._reader.revoked(frozenset(tp.partition for tp in revoked))
 
     async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
         self._reader.assigned(frozenset(tp.partition for tp in assigned))
@@ -79,6 +81,7 @@ class KafkaReader:
         self._closed = False
         self._arguments: dict[str, Any] = {
             **connection,
+            "request_timeout_ms": int(REQUEST * 1000),
             "group_id": self._group,
             "auto_offset_reset": "earliest",
             "enable_auto_commit": False,
@@ -167,11 +170,15 @@ class KafkaReader:
         self._closed = True
         await self._drop()
 
-    async def revoked(self) -> None:
-        """Partitions are about to move: the last chance to commit."""
-        if self._owned and self._on_revoke is not None:
-            await self._on_revoke(self._owned)
-        self._owned = frozenset()
+    async def revoked(self, partitions: frozenset[int]) -> None:
+        """Partitions are about to move: the last chance to commit. aiokafka's assignors are eager,
+        so all of them move, and some come back.
+        """
+        try:
+            if partitions and self._on_revoke is not None:
+                await self._on_revoke(partitions)
+        finally:
+            self._owned = frozenset()
 
     def assigned(self, partitions: frozenset[int]) -> None:
         """The group shared its partitions out; a pause holds for those that are still ours."""
@@ -196,10 +203,20 @@ class KafkaReader:
     async def _drop(self) -> None:
         consumer, self._consumer = self._consumer, None
         self._owned = frozenset()
-        if consumer is not None:
-            await consumer.stop()
+        if consumer is None:
+            return
+        stopping = asyncio.create_task(consumer.stop())
+        done, _ = await asyncio.wait([stopping], timeout=REQUEST_TIMEOUT)
+        if done:
+            stopping.result()
+            return
+        # A broker that answers nothing is not waited for: it will miss our heartbeats. Losing their
+        # connections ends the consumer's requests.
+        await consumer._client.close()
+        stopping.cancel()
 
     def _check(self) -> None:
+        """Raise what went wrong in aiokafka's background; it has no public way to ask."""
         with translated(f"reading {self._topic}", self._needs()):
             self._consumer._coordinator.check_errors()
 

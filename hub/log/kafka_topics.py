@@ -65,7 +65,7 @@ async def open_topics(admin: Any, settings: KafkaLog) -> dict[str, Topic]:
 
 
 async def partitions_in_sync(admin: Any, name: str, needed: int) -> None:
-    """Raise unless every partition of a topic has a leader and as many copies as an append needs."""
+    """Raise unless each partition of a topic has a leader and the copies that an append needs."""
     needs = f"Describe on topic {name}"
     with translated(f"asking after topic {name}", needs):
         (topic,) = await admin.describe_topics([name])
@@ -110,7 +110,7 @@ async def _create(admin: Any, names: list[str], settings: KafkaLog) -> None:
 
 
 async def _checked(admin: Any, names: list[str], settings: KafkaLog) -> dict[str, int]:
-    """The largest batch each topic takes, in bytes, once all topics are known to keep the promise."""
+    """The largest batch that each topic takes, in bytes; all topics keep the log's promise."""
     wanted = dict.fromkeys(("min.insync.replicas", "max.message.bytes"))
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
     limits: dict[str, int] = {}

@@ -98,7 +98,7 @@ class Broker:
         return f"127.0.0.1:{self._ports[0]}"
 
     def start(self) -> None:
-        """Format new storage and start; a port that someone else took is answered by other ports."""
+        """Format new storage and start; if someone else took a port, try others."""
         for attempt in range(PORT_TRIES):
             self._ports = _free_ports()
             self._write_settings()
