@@ -1,0 +1,17 @@
+"""How events get in: Segment's Tracking API in front, the log behind, and a promise between.
+
+    connection ── app ──► intake ──► answer
+                  │         │
+                  │         ├─ receive     the bytes of a body, inflated, in time, within limits
+                  │         ├─ text        bytes → JSON, or the place where it breaks
+                  │         ├─ sources     write key → source
+                  │         ├─ admission   whether there is room, and whose turn it is
+                  │         ├─ envelope    one request → its events, each with what all share
+                  │         ├─ validate    JSON → event, or the reason why not
+                  │         ├─ timestamps, enrich   what the server adds
+                  │         ├─ dedupe      which ids were promised lately
+                  │         └─ keeping     both streams, durable before the answer
+                  └─ pixel, cdn            the two doors that are no POST
+
+A 200 means durable. What is refused is kept too, in the stream `rejected`, with its reason.
+"""

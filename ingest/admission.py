@@ -1,0 +1,80 @@
+"""When to say 429 rather than to promise: room in this process, and the turn of a source."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST_WAIT: Final = 300
+"""Seconds; SDKs cap Retry-After there (facts, 1.10)."""
+
+
+class Room:
+    """How much is in flight, and how much may be."""
+
+    def __init__(self, max_bytes: int, max_requests: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_requests = max_requests
+        self.bytes = 0
+        self.requests = 0
+
+    def enter(self) -> Stay | None:
+        """A place for one more request; None when there is none."""
+        if self.requests >= self._max_requests or self.bytes >= self._max_bytes:
+            return None
+        self.requests += 1
+        return Stay(self)
+
+    def has(self, size: int) -> bool:
+        """Whether so many bytes more would fit."""
+        return self.bytes + size <= self._max_bytes
+
+
+@dataclass(slots=True)
+class Stay:
+    """One request's place in the room; `kept` when an append will leave it, not the request."""
+
+    room: Room
+    size: int = 0
+    kept: bool = False
+    left: bool = False
+
+    def grow(self, size: int) -> bool:
+        """Take so many bytes more; False when they do not fit, and then nothing is taken."""
+        if not self.room.has(size):
+            return False
+        self.size += size
+        self.room.bytes += size
+        return True
+
+    def leave(self) -> None:
+        """Give the place back; the second time does nothing."""
+        if not self.left:
+            self.left = True
+            self.room.requests -= 1
+            self.room.bytes -= self.size
+
+
+class Turn:
+    """A source's rate, as a bucket of tokens that one batch may overdraw.
+
+    A batch may hold more events than the bucket does; refusing it for ever would lose it, so it
+    passes when there is anything in the bucket, and those after it wait the longer.
+    """
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = now
+
+    def take(self, events: int, now: float) -> int:
+        """0 when these events may pass; else the seconds to wait, 1 to 300."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1.0:
+            wait = math.ceil((1.0 - self._tokens) / self._rate)
+            return max(1, min(wait, LONGEST_WAIT))
+        self._tokens -= events
+        return 0

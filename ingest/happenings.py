@@ -1,0 +1,154 @@
+"""What happens at ingest, each told by one call: the metric and the line of log together.
+
+Normal operation logs nothing. No line holds a write key, an event, or anything of a person; a
+happening that any stranger can cause is logged once in a while, with how often it was.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from hub.clock import Clock
+from hub.metrics import Metrics
+from ingest.errors import REFUSALS
+from ingest.validate import TYPES
+
+EVERY: Final = 10.0
+"""Seconds between two lines about the same thing."""
+
+
+@dataclass(slots=True)
+class _Quiet:
+    """When something was last said, and how often it happened since."""
+
+    until: float = 0.0
+    unsaid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Meters:
+    """One source's counters, looked up once: finding a label's child costs more than counting."""
+
+    accepted: dict[str, Counter]
+    bytes: Counter
+    duplicates: Counter
+    retries: Counter
+    late: Counter
+    refused: dict[str, Counter] = field(default_factory=dict)
+
+
+class Happenings:
+    """Tells what happens, in metrics and in the log."""
+
+    def __init__(self, metrics: Metrics, clock: Clock, sources: Iterable[str]) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._log = structlog.get_logger("ingest")
+        self._quiet: dict[tuple[str, str], _Quiet] = {}
+        self._meters = {name: self._meters_of(name) for name in sources}
+        self._answers: dict[tuple[str, int], Counter] = {}
+        self._append_seconds = metrics.ingest_append_seconds
+        self._in_flight = metrics.ingest_in_flight_bytes
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        counter = self._answers.get((route, status))
+        if counter is None:
+            counter = self._metrics.ingest_requests.labels(route, str(status))
+            self._answers[route, status] = counter
+        counter.inc()
+        self._metrics.ingest_request_seconds.labels(route).observe(seconds)
+
+    def received(self, source: str, size: int, *, retried: bool) -> None:
+        """A request of a source arrived; `size` is its bytes before inflation."""
+        meters = self._meters[source]
+        meters.bytes.inc(size)
+        if retried:
+            meters.retries.inc()
+
+    def accepted(self, source: str, types: Iterable[str], late: int) -> None:
+        """Events are durable."""
+        meters = self._meters[source]
+        for type_ in types:
+            meters.accepted[type_].inc()
+        if late:
+            meters.late.inc(late)
+
+    def appended(self, seconds: float) -> None:
+        """An append returned."""
+        self._append_seconds.observe(seconds)
+
+    def in_flight(self, size: int) -> None:
+        """So many bytes are being worked on."""
+        self._in_flight.set(size)
+
+    def duplicated(self, source: str, events: int) -> None:
+        """Events came that had been accepted lately."""
+        self._meters[source].duplicates.inc(events)
+
+    def violated(self, source: str, kinds: Iterable[str]) -> None:
+        """An accepted event breaks schemas that are only reported."""
+        for kind in kinds:
+            self._metrics.ingest_violations.labels(source, kind).inc()
+
+    def refused(self, source: str, codes: Iterable[str]) -> None:
+        """Events were refused, and are kept."""
+        meters = self._meters[source]
+        for code in codes:
+            label = code if code in REFUSALS else "schema_violation"
+            counter = meters.refused.get(label)
+            if counter is None:
+                counter = self._metrics.ingest_refused.labels(source, label)
+                meters.refused[label] = counter
+            counter.inc()
+            self._seldom("events refused", f"{source} {label}", source=source, code=label)
+
+    def unkept(self, code: str) -> None:
+        """A request was refused that no source can be charged with."""
+        self._metrics.ingest_unkept.labels(code).inc()
+        self._seldom("request of nobody refused", code, code=code)
+
+    def limited(self, source: str, cause: str) -> None:
+        """A request was answered 429 or 503: nothing is promised."""
+        self._metrics.ingest_limited.labels(source, cause).inc()
+        self._seldom("request put off", f"{source} {cause}", source=source, cause=cause)
+
+    def failed(self, error: BaseException) -> None:
+        """A fault of ours: its kind and its place; its words might hold what a client sent."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        self._log.error("fault in ingest", error=type(error).__name__, place=place)
+
+    def began(self, port: int, sources: int) -> None:
+        """The process listens."""
+        self._log.info("ingest listens", port=port, sources=sources)
+
+    def stopping(self) -> None:
+        """The process was asked to stop."""
+        self._log.info("ingest stops")
+
+    def _seldom(self, line: str, key: str, **fields: str) -> None:
+        quiet = self._quiet.setdefault((line, key), _Quiet())
+        now = self._clock.steady()
+        if now < quiet.until:
+            quiet.unsaid += 1
+            return
+        self._log.warning(line, **fields, more=quiet.unsaid)
+        quiet.until = now + EVERY
+        quiet.unsaid = 0
+
+    def _meters_of(self, source: str) -> _Meters:
+        metrics = self._metrics
+        return _Meters(
+            {type_: metrics.ingest_accepted.labels(source, type_) for type_ in TYPES},
+            metrics.ingest_request_bytes.labels(source),
+            metrics.ingest_duplicates.labels(source),
+            metrics.ingest_client_retries.labels(source),
+            metrics.ingest_late.labels(source),
+        )

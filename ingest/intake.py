@@ -1,0 +1,265 @@
+"""The way of one request: whose it is, what is in it, what of it is kept, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hub.clock import Clock
+from hub.event import entry_of
+from hub.log import Entry
+from ingest.admission import Stay, Turn
+from ingest.enrich import Connection
+from ingest.envelope import BATCH_EVENTS, Envelope, batch, single
+from ingest.errors import REFUSALS, SUCCESS, Answer, accept, refuse
+from ingest.happenings import Happenings
+from ingest.keeping import Keeping, Ticket
+from ingest.receive import Body
+from ingest.pixel import event_of, key_of
+from ingest.rejected import Rejected, told_library, whole
+from ingest.settings import Compat
+from ingest.sources import SHORTEST_KEY, Source, Sources, key_in_header, key_in_text
+from ingest.text import Malformed, fold, parse
+from ingest.timestamps import iso_of
+from ingest.validate import Receipt, Rejection, Rules, Valid
+
+AGAIN: Final = 1
+"""Seconds after which to try again when the log was away or slow."""
+
+LISTED: Final = 10_000
+"""Events of a batch that is too long which are kept one by one; beyond that, the body is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as far as it matters here. `type`: what the path says; None for a batch."""
+
+    type: str | None
+    connection: Connection
+    authorization: str | None = None
+    origin: str | None = None
+    retries: int = 0
+
+
+class Intake:
+    """Takes requests in."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        rules: Rules,
+        keeping: Keeping,
+        happenings: Happenings,
+        clock: Clock,
+        compat: Compat,
+    ) -> None:
+        self._sources = sources
+        self._rules = rules
+        self._keeping = keeping
+        self._happenings = happenings
+        self._clock = clock
+        self._compat = compat
+        now = clock.steady()
+        self._turns = {
+            name: _turn(source, now)
+            for name, source in sources.by_name.items()
+            if source.settings.events_per_second
+        }
+
+    def knows(self, key: str) -> bool:
+        """Whether the key is a source's, or unknown keys are answered as if."""
+        return self._compat == "segment" or self._sources.find(key) is not None
+
+    async def take(self, call: Call, body: Body, stay: Stay) -> Answer:
+        """Answer a POST by its body."""
+        parsed: Any = None
+        fault, detail = body.fault, ""
+        if not fault:
+            try:
+                parsed = parse(body.text)
+            except Malformed as error:
+                fault, detail = "malformed_json", str(error)
+            else:
+                if not isinstance(parsed, dict):
+                    fault, detail = "malformed_json", "must be an object"
+        key = key_in_header(call.authorization)
+        if key is None:
+            told = parsed.get("writeKey") if not fault else key_in_text(body.text)
+            key = told.strip() if isinstance(told, str) else ""
+        source = self._sources.find(key)
+        if source is None:
+            # With a body that nobody can read the fault is the body's; Segment says so first, too.
+            return self._nobody(key, fault if fault != "body_too_large" or not key else "", detail)
+        self._happenings.received(source.name, body.size, retried=call.retries > 0)
+        if fault:
+            refused = whole(fault, body.text, detail)
+            return await self._keep(
+                source, call, [], [refused], stay, lambda: refuse(fault, detail)
+            )
+        if call.type is None:
+            envelope = batch(parsed, body.text)
+        else:
+            envelope = single(parsed, len(body.text))
+        return await self._items(source, call, envelope, body, stay)
+
+    async def take_address(self, call: Call, query: str, stay: Stay) -> None:
+        """Take an event that came in an address; nobody reads the answer."""
+        text = query.encode("utf-8", "replace")
+        fault, event, size = "", {}, len(text)
+        try:
+            event, size = event_of(query)
+        except Malformed as error:
+            fault = str(error)
+        key = key_in_header(call.authorization) or key_of(query, event)
+        source = self._sources.find(key)
+        if source is None:
+            self._nobody(key, "malformed_json" if fault else "", fault)
+            return
+        self._happenings.received(source.name, len(text), retried=False)
+        if fault:
+            await self._broken(
+                source, text.replace(key.encode(), b""), "malformed_json", fault, stay
+            )
+        else:
+            await self._items(source, call, single(event, size), Body(text, size), stay)
+
+    async def _broken(
+        self, source: Source, text: bytes, code: str, detail: str, stay: Stay
+    ) -> Answer:
+        """Refuse what nobody can read, and keep it as it came."""
+        return self._put_off(source, 1) or await self._keep(
+            source, [], [whole(code, text, detail)], stay, lambda: refuse(code, detail)
+        )
+
+    def _put_off(self, source: Source, events: int) -> Answer | None:
+        """The answer that it is not the source's turn, if it is not."""
+        turn = self._turns.get(source.name)
+        wait = turn.take(events, self._clock.steady()) if turn else 0
+        if not wait:
+            return None
+        self._happenings.limited(source.name, "rate_limited")
+        return refuse("rate_limited", retry_after=wait)
+
+    def _nobody(self, key: str, fault: str = "", detail: str = "") -> Answer:
+        if fault:
+            self._happenings.unkept(fault)
+            return refuse(fault, detail)
+        code = "unknown_write_key" if len(key) >= SHORTEST_KEY else "no_write_key"
+        self._happenings.unkept(code)
+        if code == "unknown_write_key" and self._compat == "segment":
+            return SUCCESS
+        return refuse(code)
+
+    async def _items(
+        self, source: Source, call: Call, envelope: Envelope, body: Body, stay: Stay
+    ) -> Answer:
+        items = envelope.items
+        put_off = self._put_off(source, max(1, len(items)))
+        if put_off:
+            return put_off
+        code = _refused_as_whole(source, call, items)
+        if code:
+            if 0 < len(items) <= LISTED:
+                because = Rejection(code, REFUSALS[code].message)
+                refused = [Rejected(because, index, item) for index, item in enumerate(items)]
+            else:
+                refused = [whole(code, body.text)]
+            silent = code == "source_disabled" or (
+                source.settings.compat == "segment" and code != "origin_not_allowed"
+            )
+            answer = SUCCESS if silent else refuse(code)
+            return await self._keep(source, [], refused, stay, lambda: answer, envelope)
+        valid, refused = self._judged(source, call, envelope)
+        return await self._keep(
+            source, valid, refused, stay, lambda: _answer(source, valid, refused), envelope
+        )
+
+    def _judged(
+        self, source: Source, call: Call, envelope: Envelope
+    ) -> tuple[list[Valid], list[Rejected]]:
+        receipt = Receipt(int(self._clock.now() * 1_000), call.retries > 0, call.connection)
+        valid: list[Valid] = []
+        refused: list[Rejected] = []
+        for index, item in enumerate(envelope.items):
+            found: Valid | Rejection
+            if index in envelope.too_large:
+                found = Rejection("event_too_large", REFUSALS["event_too_large"].message)
+            else:
+                found = self._rules.judge(item, call.type, envelope, source, receipt)
+            if isinstance(found, Valid):
+                valid.append(found)
+            else:
+                refused.append(Rejected(found, index, item))
+        return valid, refused
+
+    async def _keep(
+        self,
+        source: Source,
+        valid: Sequence[Valid],
+        refused: Sequence[Rejected],
+        stay: Stay,
+        answer: Callable[[], Answer],
+        envelope: Envelope | None = None,
+    ) -> Answer:
+        """Make it durable, then answer; say 503 when that cannot be promised in time."""
+        now = self._clock.now()
+        ticket = Ticket(source.name, stay)
+        try:
+            for found in valid:
+                if self._keeping.is_new(ticket, found):
+                    ticket.events.append(_entry(source.name, found.event, now))
+                    ticket.types.append(found.event["type"])
+                    ticket.late += found.late
+                    self._happenings.violated(source.name, found.reported)
+            if refused:
+                library = told_library(envelope.context) if envelope else None
+                at = iso_of(int(now * 1_000))
+                ticket.refused += [one.entry(source.name, at, library) for one in refused]
+                ticket.codes += [one.rejection.code for one in refused]
+        except BaseException:
+            self._keeping.forget(ticket)
+            raise
+        failure = await self._keeping.keep(ticket)
+        if not failure:
+            return answer()
+        self._happenings.limited(source.name, failure)
+        return refuse(failure, retry_after=AGAIN if REFUSALS[failure].status != 400 else None)
+
+
+def _refused_as_whole(source: Source, call: Call, items: Sequence[Any]) -> str:
+    """The code by which all of a request is refused, whatever its events are; or nothing."""
+    if not source.settings.enabled:
+        return "source_disabled"
+    if not source.allows(call.origin):
+        return "origin_not_allowed"
+    if not items:
+        return "empty_batch"
+    return "too_many_events" if len(items) > BATCH_EVENTS else ""
+
+
+def _answer(source: Source, valid: Sequence[Valid], refused: Sequence[Rejected]) -> Answer:
+    if not refused:
+        return SUCCESS
+    if valid:
+        if source.settings.compat == "segment":
+            return SUCCESS
+        return accept(one.told() for one in refused)
+    first = refused[0].rejection
+    large = all(one.rejection.code == "event_too_large" for one in refused)
+    if source.settings.compat == "segment" and not large:
+        return SUCCESS
+    return refuse(first.code, words=first.message, rejected=(one.told() for one in refused))
+
+
+def _entry(source: str, event: dict[str, Any], now: float) -> Entry:
+    try:
+        return entry_of(source, event, now)
+    except TypeError:  # deeper than orjson writes
+        fold(event)
+        return entry_of(source, event, now)
+
+
+def _turn(source: Source, now: float) -> Turn:
+    rate = source.settings.events_per_second or 1.0
+    return Turn(rate, source.settings.burst or max(1.0, 10 * rate), now)
