@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from destinations.talk import MAX_REPLY, Reply, Request
+from destinations.talk import Reply, Request
 
 
 class Unsent(Exception):
@@ -76,7 +76,7 @@ class Sender:
                     allow_redirects=False,
                 ) as response,
             ):
-                body = await _read(response)
+                body = await _read(response, request.max_reply)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, headers, body)
         except TimeoutError:
@@ -98,10 +98,9 @@ class Sender:
             raise Unsent("http_protocol") from None
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The body up to MAX_REPLY bytes; what is longer is cut, and so no longer reads as JSON."""
+async def _read(response: aiohttp.ClientResponse, room: int) -> bytes:
+    """The body up to `room` bytes; what is longer is cut, and so no longer reads as JSON."""
     parts = []
-    room = MAX_REPLY
     async for part in response.content.iter_chunked(65_536):
         parts.append(part[:room])
         room -= len(part)

@@ -16,7 +16,10 @@ import orjson
 from destinations.outcome import Barred, Busy, Failed, Outcome, Refused
 
 MAX_REPLY = 1_048_576
-"""Bytes of a reply's body that are read; the rest is left, and the reply then reads as no JSON."""
+"""Bytes of a reply's body that are read, unless its request says otherwise.
+
+The rest is left, and the reply then reads as no JSON.
+"""
 
 
 class Unreadable(Exception):
@@ -25,7 +28,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `timeout` in seconds; `public_only` refuses private addresses (SSRF)."""
+    """One HTTP request. `timeout` in seconds; `public_only` refuses private addresses (SSRF).
+
+    `max_reply`: bytes of the reply that are read (a property catalogue outgrows the usual bound).
+    """
 
     method: str
     url: str
@@ -33,6 +39,7 @@ class Request:
     body: bytes = b""
     timeout: float = 10.0
     public_only: bool = False
+    max_reply: int = MAX_REPLY
 
     def json(self) -> Any:
         """The body as JSON; for sandboxes and tests."""
