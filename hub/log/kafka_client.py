@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,3 +137,17 @@ async def knock(connection: dict[str, Any]) -> None:
                 await closed
             return
     raise why
+
+
+async def stop_consumer(consumer: Any) -> None:
+    """Stop a consumer of aiokafka, in bounded time also while Kafka is away."""
+    stopping = asyncio.create_task(consumer.stop())
+    # A broker that answers nothing is not waited for: it will miss our heartbeats.
+    await asyncio.wait([stopping], timeout=REQUEST_TIMEOUT)
+    # `stop` may end in the CancelledError of a fetch that it cancelled while Kafka is away
+    # (aiokafka 0.14), before it has closed the connections; closing them also ends requests.
+    await consumer._client.close()
+    stopping.cancel()
+    await asyncio.wait([stopping], timeout=REQUEST_TIMEOUT)
+    if stopping.done() and not stopping.cancelled():
+        stopping.exception()  # taken note of: there is nothing left to do about it

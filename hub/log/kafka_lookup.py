@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from hub.log import LogMisconfigured, Record, Span, StreamStatus
-from hub.log.kafka_client import REQUEST_TIMEOUT, translated
+from hub.log.kafka_client import REQUEST_TIMEOUT, stop_consumer, translated
 from hub.log.kafka_reader import PARTITION_FETCH_BYTES, record_of
 from hub.log.kafka_topics import Topic, partitions_in_sync
 
@@ -66,7 +66,7 @@ class Lookup:
         def admin() -> Any:
             return AIOKafkaAdminClient(**connection)
 
-        self._consumer = _Kept(consumer, lambda client: client.stop())
+        self._consumer = _Kept(consumer, stop_consumer)
         self._admin = _Kept(admin, lambda client: client.close())
         # Apart, so that `ready` need not wait for a long `status`.
         self._probe = _Kept(admin, lambda client: client.close())

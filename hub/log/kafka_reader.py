@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from hub.log import LogUnavailable, OnRevoke, Record
-from hub.log.kafka_client import REQUEST_TIMEOUT, log_error, translated
+from hub.log.kafka_client import REQUEST_TIMEOUT, log_error, stop_consumer, translated
 from hub.log.kafka_topics import Topic
 from hub.log.settings import KafkaLog
 
@@ -195,7 +195,7 @@ class KafkaReader:
                 async with asyncio.timeout(REQUEST_TIMEOUT):
                     await consumer.start()
         except BaseException:
-            await consumer.stop()
+            await stop_consumer(consumer)
             raise
         self._consumer = consumer
         consumer.subscribe([self._topic], listener=_Changes(self))
@@ -203,17 +203,8 @@ class KafkaReader:
     async def _drop(self) -> None:
         consumer, self._consumer = self._consumer, None
         self._owned = frozenset()
-        if consumer is None:
-            return
-        stopping = asyncio.create_task(consumer.stop())
-        done, _ = await asyncio.wait([stopping], timeout=REQUEST_TIMEOUT)
-        if done:
-            stopping.result()
-            return
-        # A broker that answers nothing is not waited for: it will miss our heartbeats. Losing their
-        # connections ends the consumer's requests.
-        await consumer._client.close()
-        stopping.cancel()
+        if consumer is not None:
+            await stop_consumer(consumer)
 
     def _check(self) -> None:
         """Raise what went wrong in aiokafka's background; it has no public way to ask."""
