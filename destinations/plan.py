@@ -67,20 +67,26 @@ class Plan:
             if action.name not in instance.actions or instance.actions[action.name].enabled
         )
 
+    def unheard(self, event: Event) -> str | None:
+        """Why this instance does not hear `event`, as far as its headers tell; else None."""
+        sources = self.instance.sources
+        if "*" not in sources and event.source not in sources:
+            return BY_SOURCE
+        if not _heard(self.instance.filter, event):
+            return BY_RULES
+        if not any(_named(action, event) for action in self.actions):
+            return NO_ACTION
+        return None
+
     def judge(self, event: Event, now: float) -> Filtered | Refused | Boarding:
         """What to do with `event`; `now` in seconds since the epoch, for its age.
 
         The order is Segment's: source, consent, integrations object, filters, then the action.
         What the headers decide is decided before the body is parsed.
         """
+        if (reason := self.unheard(event)) is not None:
+            return Filtered(reason)
         instance = self.instance
-        if "*" not in instance.sources and event.source not in instance.sources:
-            return Filtered(BY_SOURCE)
-        if not _heard(instance.filter, event):
-            return Filtered(BY_RULES)
-        candidates = [action for action in self.actions if _named(action, event)]
-        if not candidates:
-            return Filtered(NO_ACTION)
         body = event.body
         if not consented(body, instance.consent):
             return Filtered(BY_CONSENT)
@@ -90,7 +96,9 @@ class Plan:
             return Filtered(SENT_CLIENT_SIDE)
         if not all(_holds(where, body) for where in instance.filter.where):
             return Filtered(BY_RULES)
-        for action in candidates:
+        for action in self.actions:
+            if not _named(action, event):
+                continue
             if action.on.where is None or action.on.where(body, self.settings):
                 return self.row(action, event, now)
         return Filtered(NO_ACTION)
@@ -163,7 +171,17 @@ def _changed(
         else replace(action.on, names=table.events)
     )
     batch = action.batch_for(settings) if action.batch_for else action.batch
-    return replace(action, fields=fields, fields_for=None, batch=batch, batch_for=None, on=on)
+    rate = action.rate_for(settings) if action.rate_for else action.rate
+    return replace(
+        action,
+        fields=fields,
+        fields_for=None,
+        batch=batch,
+        batch_for=None,
+        rate=rate,
+        rate_for=None,
+        on=on,
+    )
 
 
 def _heard(filter: Filter, event: Event) -> bool:  # noqa: A002 - the setting's name

@@ -180,6 +180,7 @@ class Action(Generic[Settings]):
     check: Callable[[Row], Refused | None] | None = None
     fields_for: Callable[[Settings], Mapping[str, Field]] | None = None
     batch_for: Callable[[Settings], Batch] | None = None
+    rate_for: Callable[[Settings], Rate] | None = None
 
     def fields_of(self, settings: Settings) -> Mapping[str, Field]:
         """The fields under these settings (a default country changes how phones are read)."""

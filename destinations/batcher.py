@@ -1,0 +1,140 @@
+"""Who rides together and when the bus leaves. Pure.
+
+Only heads of lanes board, one seat per key, so a batch never holds two events of one person and
+order survives batching with no further rule.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, Protocol, TypeVar
+
+import orjson
+
+from destinations.spec import Action, Row
+
+
+class Passenger(Protocol):
+    """What boards: an item that knows its action and its row."""
+
+    @property
+    def action(self) -> Action[Any]: ...
+
+    @property
+    def row(self) -> Row: ...
+
+
+Rider = TypeVar("Rider", bound=Passenger)
+
+
+class Bus(Generic[Rider]):
+    """One request's riders; `since` is when the first took a seat."""
+
+    __slots__ = ("action", "bytes", "riders", "since", "uniques")
+
+    def __init__(self, action: Action[Any], since: float) -> None:
+        self.action = action
+        self.since = since
+        self.riders: list[Rider] = []
+        self.bytes = 0
+        self.uniques: set[Hashable] = set()
+
+    @property
+    def full(self) -> bool:
+        return len(self.riders) >= self.action.batch.rows
+
+
+class Batcher(Generic[Rider]):
+    """The buses at the stop. `linger`: seconds that one which is not full waits for company."""
+
+    def __init__(self, linger: float) -> None:
+        self._linger = linger
+        self._open: dict[tuple[str, Hashable], Bus[Rider]] = {}
+        self._closed: deque[Bus[Rider]] = deque()
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        """Riders that have a seat and have not left."""
+        return self._waiting
+
+    def board(self, rider: Rider, now: float) -> None:
+        """A seat for `rider`; a bus that it fits no more leaves without it."""
+        batch = rider.action.batch
+        group = batch.group(rider.row) if batch.group else None
+        place = (rider.action.name, group)
+        # A bus of one needs no scale.
+        weight = 0 if batch.rows == 1 else weigh(rider.action, rider.row)
+        unique = batch.unique(rider.row) if batch.unique else None
+        bus = self._open.get(place)
+        if bus is not None and (
+            (bus.bytes + weight > batch.bytes) or (unique is not None and unique in bus.uniques)
+        ):
+            self._closed.append(self._open.pop(place))
+            bus = None
+        if bus is None:
+            bus = self._open[place] = Bus(rider.action, now)
+        bus.riders.append(rider)
+        bus.bytes += weight
+        if unique is not None:
+            bus.uniques.add(unique)
+        self._waiting += 1
+        if bus.full:
+            self._closed.append(self._open.pop(place))
+
+    def split(self, bus: Bus[Rider], now: float) -> None:
+        """Send the riders of a sunk atomic bus again in two halves, before all others."""
+        half = len(bus.riders) // 2
+        for riders in filter(None, (bus.riders[half:], bus.riders[:half])):
+            part: Bus[Rider] = Bus(bus.action, now)
+            part.riders = riders
+            self._closed.appendleft(part)
+            self._waiting += len(riders)
+
+    def depart_full(self, may_go: Callable[[Action[Any]], bool]) -> Bus[Rider] | None:
+        """The next bus that has no seat left, if its action's limiter (`may_go`) lets it leave."""
+        for _ in range(len(self._closed)):
+            bus = self._closed.popleft()
+            if may_go(bus.action):
+                self._waiting -= len(bus.riders)
+                return bus
+            self._closed.append(bus)
+        return None
+
+    def depart(
+        self, now: float, may_go: Callable[[Action[Any]], bool], idle: bool
+    ) -> Bus[Rider] | None:
+        """The next bus that leaves: full ones first, then those that have waited long enough.
+
+        `idle` (nothing is on the road) lets any bus leave now, so that a quiet hub adds no delay.
+        """
+        full = self.depart_full(may_go)
+        if full is not None:
+            return full
+        for place, bus in self._open.items():
+            if (idle or now - bus.since >= self._linger) and may_go(bus.action):
+                del self._open[place]
+                self._waiting -= len(bus.riders)
+                return bus
+        return None
+
+    def next_departure(self) -> float | None:
+        """When the first open bus has waited long enough; None without one."""
+        return min((bus.since + self._linger for bus in self._open.values()), default=None)
+
+    def drop(self, is_gone: Callable[[Rider], bool]) -> None:
+        """Riders whose partition moved get off."""
+        for buses in (list(self._open.values()), list(self._closed)):
+            for bus in buses:
+                staying = [rider for rider in bus.riders if not is_gone(rider)]
+                self._waiting -= len(bus.riders) - len(staying)
+                bus.riders = staying
+        self._open = {place: bus for place, bus in self._open.items() if bus.riders}
+        self._closed = deque(bus for bus in self._closed if bus.riders)
+
+
+def weigh(action: Action[Any], row: Row) -> int:
+    """Bytes of a row in a request, by the vendor's scale or by its mapped fields."""
+    if action.batch.weigh is not None:
+        return action.batch.weigh(row)
+    return len(orjson.dumps(row.fields or row.event, default=str))

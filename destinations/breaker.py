@@ -1,0 +1,93 @@
+"""Whether to knock at all: closed, open, half open; and barred, when they do not let us in. Pure.
+
+state      heard            then
+CLOSED     n failures       OPEN for `seconds`
+OPEN       the time is up   HALF_OPEN: one request goes
+HALF_OPEN  an answer        CLOSED
+HALF_OPEN  a failure        OPEN for twice as long, up to MOST
+any        barred           OPEN for `barred_seconds`, and `barred` is told
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class State(IntEnum):
+    """Fixed numbers: dashboards read them."""
+
+    CLOSED = 0
+    HALF_OPEN = 1
+    OPEN = 2
+
+
+MOST = 60.0
+"""Seconds: the longest that a vendor who fails is left in peace between two probes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How many failures in a row open it, for how long, and how long a bar lasts; in seconds."""
+
+    failures: int = 10
+    seconds: float = 5.0
+    barred_seconds: float = 300.0
+
+
+class Breaker:
+    """One instance's breaker. Times are steady seconds."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._failures = 0
+        self._seconds = policy.seconds
+        self._until = 0.0
+        self._probing = False
+        self.state = State.CLOSED
+        self.barred = False
+
+    def wait(self, now: float) -> float:
+        """Seconds until a request may leave; 0 is now, infinity while a probe is on its way."""
+        if self.state is State.CLOSED:
+            return 0.0
+        if self._probing:
+            return float("inf")
+        return max(0.0, self._until - now)
+
+    def leave(self) -> None:
+        """A request leaves; after an opening it is the probe, and alone."""
+        if self.state is not State.CLOSED:
+            self.state = State.HALF_OPEN
+            self._probing = True
+
+    def answered(self) -> None:
+        """The vendor answered in a way that shows it works."""
+        self._failures = 0
+        self._seconds = self._policy.seconds
+        self._probing = False
+        self.barred = False
+        self.state = State.CLOSED
+
+    def failed(self, now: float) -> None:
+        """A request failed. Those still on the road when it opened tell nothing new."""
+        self._failures += 1
+        if self.state is State.HALF_OPEN:
+            self._seconds = min(self._seconds * 2, MOST)
+        elif self.state is State.OPEN or self._failures < self._policy.failures:
+            return
+        self._open(now + self._seconds)
+
+    def bar(self, now: float) -> None:
+        """They do not let us in: probe after `barred_seconds`, and lose nothing meanwhile."""
+        self.barred = True
+        self._open(now + self._policy.barred_seconds)
+
+    def undecided(self) -> None:
+        """A probe came back without a verdict (rate limited, or given up): probe again at once."""
+        self._probing = False
+
+    def _open(self, until: float) -> None:
+        self.state = State.OPEN
+        self._probing = False
+        self._until = until

@@ -1,0 +1,124 @@
+"""What can happen to an instance, each told once: the metric and the log line are one call.
+
+Normal operation logs nothing. No line holds an event's content, only ids, codes and counts.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from destinations.breaker import State
+from destinations.outcome import Barred
+from hub.metrics import Metrics
+
+
+class Happenings:
+    """Tells for one instance."""
+
+    def __init__(self, metrics: Metrics, destination: str) -> None:
+        self._metrics = metrics
+        self._name = destination
+        self._log = structlog.get_logger("destinations").bind(destination=destination)
+        # A child found once is an attribute; found by labels it is a lock and a lookup per event.
+        self._accepted = metrics.destination_accepted.labels(destination)
+        self._in_flight = metrics.destination_in_flight.labels(destination)
+        self._lanes = metrics.destination_lanes.labels(destination)
+        self._backlog = metrics.destination_backlog.labels(destination)
+        self._oldest = metrics.destination_oldest_seconds.labels(destination)
+        self._lag = metrics.destination_lag.labels(destination)
+        self._state = metrics.destination_breaker_state.labels(destination)
+        self._barred = metrics.destination_barred.labels(destination)
+        self._limited = metrics.destination_limited_seconds.labels(destination)
+        self._rows = metrics.destination_batch_rows.labels(destination)
+        self._delay = metrics.destination_delay_seconds.labels(destination)
+        self._was = (State.CLOSED, False)
+
+    def accepted(self) -> None:
+        """An event was taken from the log and is to be delivered."""
+        self._accepted.inc()
+
+    def filtered(self, reason: str) -> None:
+        """An event is not for this instance."""
+        self._metrics.destination_filtered.labels(self._name, reason).inc()
+
+    def left(self, rows: int) -> None:
+        """A request leaves with so many events."""
+        self._rows.observe(rows)
+        self._in_flight.inc(rows)
+
+    def back(self, action: str, rows: int, seconds: float) -> None:
+        """The request came back, or was given up."""
+        self._in_flight.dec(rows)
+        self._metrics.destination_request_seconds.labels(self._name, action).observe(seconds)
+
+    def delivered(self, action: str, delay: float) -> None:
+        """The vendor took an event, `delay` seconds after ingest accepted it."""
+        self._metrics.destination_delivered.labels(self._name, action).inc()
+        self._delay.observe(max(0.0, delay))
+
+    def noted(self, action: str, note: str) -> None:
+        """The vendor took an event and dropped a part of it."""
+        self._log.warning("delivered with a note", action=action, note=note)
+
+    def retried(self, code: str) -> None:
+        """An attempt failed and will be made again."""
+        self._metrics.destination_retried.labels(self._name, code).inc()
+
+    def refused(self, code: str) -> None:
+        """The vendor, or its rules, will never take an event."""
+        self._metrics.destination_refused.labels(self._name, code).inc()
+
+    def buried(self, code: str, id: str, reason: str) -> None:  # noqa: A002 - the event's id
+        """An event is a dead letter now, durably."""
+        self._metrics.destination_dead_lettered.labels(self._name, code).inc()
+        self._log.warning("dead letter", code=code, id=id, reason=reason)
+
+    def barred(self, outcome: Barred, probe_in: float) -> None:
+        """They do not let us in; events wait."""
+        self._metrics.destination_bars.labels(self._name, outcome.code).inc()
+        self._log.error(
+            "barred: paused until they let us in",
+            code=outcome.code,
+            reason=outcome.reason,
+            probe_in_seconds=round(probe_in, 1),
+        )
+
+    def limited(self, seconds: float) -> None:
+        """Requests wait for the vendor's limit."""
+        self._limited.inc(seconds)
+
+    def stands(
+        self, state: State, barred: bool, lanes: int, backlog: int, oldest: float | None
+    ) -> None:
+        """How things stand; a change of the breaker is told."""
+        if (state, barred) != self._was:
+            if state is State.CLOSED:
+                self._log.warning("delivering again")
+            elif state is State.OPEN and self._was[0] is State.CLOSED and not barred:
+                self._log.warning("failing: left in peace for a while")
+            self._was = (state, barred)
+        self._state.set(state)
+        self._barred.set(barred)
+        self._lanes.set(lanes)
+        self._backlog.set(backlog)
+        self._oldest.set(oldest or 0.0)
+
+    def lags(self, records: int) -> None:
+        """Records in the log that are not finished."""
+        self._lag.set(records)
+
+    def stumbled(self, what: str, error: Exception) -> None:
+        """Something of ours did not work and is tried again; only its kind is told."""
+        self._log.warning(what, error=type(error).__name__)
+
+    def broke(self, action: str, error: BaseException) -> None:
+        """A talk raised what it should not: a bug of ours, with where it is."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = (
+            f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
+            if trace
+            else "?"
+        )
+        self._log.error("bug in a talk", action=action, error=type(error).__name__, place=place)
