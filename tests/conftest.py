@@ -20,7 +20,7 @@ def kafka_broker() -> Iterator[str]:
     if there:
         yield there
         return
-    _need_tools()
+    need_broker_tools()
     broker = Broker()
     try:
         broker.start()
@@ -32,7 +32,7 @@ def kafka_broker() -> Iterator[str]:
 @pytest.fixture
 def own_broker() -> Iterator[Broker]:
     """A Kafka of the test's own, that it may kill, freeze and restart."""
-    _need_tools()
+    need_broker_tools()
     broker = Broker()
     try:
         broker.start()
@@ -41,7 +41,7 @@ def own_broker() -> Iterator[Broker]:
         broker.remove()
 
 
-def _need_tools() -> None:
+def need_broker_tools() -> None:
     """Skip at home when no broker can be run here; in CI nothing may be skipped."""
     missing = missing_tools()
     if missing and os.environ.get("CI"):
