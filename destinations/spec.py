@@ -163,7 +163,8 @@ class Action(Generic[Settings]):
     `max_age` in seconds, of the event's own time, or a function of the row (the event is then
     refused as `expired` before it is sent, and again before each retry). `one_of`: at least one of
     these fields must be found. `check` refuses a row that would sink its neighbours. `window`: for
-    how many seconds the vendor remembers our id.
+    how many seconds the vendor remembers our id. What ends in `_for` is asked for its namesake
+    under an instance's settings.
     """
 
     name: str
