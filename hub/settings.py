@@ -79,13 +79,16 @@ def load(model: type[Wing], path: Path, environ: Mapping[str, str] | None = None
     """
     environ = os.environ if environ is None else environ
     faults: list[Fault] = []
-    tables = _filled(_tables(path), environ, "", faults)
+    tables = _tables(path)
     for name in tables.keys() - set(SECTIONS):
         near = difflib.get_close_matches(name, SECTIONS, 1)
         hint = f"; did you mean [{near[0]}]?" if near else f"; the tables are {', '.join(SECTIONS)}"
         faults.append(Fault(name, f"is no table of the settings{hint}"))
+    # Only what this wing reads: who tails the log or takes events in needs no vendor's secrets.
+    own = {name: table for name, table in tables.items() if name in model.model_fields}
+    own = _filled(own, environ, "", faults)
     try:
-        wing = model(**tables)
+        wing = model(**own)
     except ValidationError as error:
         raise Misconfigured(faults + faults_of(error, model)) from None
     except SettingsError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hub.log import EVENTS, Log, Reader
+from hub.log import EVENTS, Entry, Log, LogUnavailable, Reader
 from hub.log.opening import open_log
 from hub.log.settings import LogSettings
 from tests.hub.log.scenes import after, numbered
@@ -141,10 +142,30 @@ async def hold(log: Log, group: str) -> None:
             tell("committed")
 
 
+async def fill(log: Log) -> None:
+    """Append until the disk is full, then make room; tell `appended` or `refused` of each."""
+    size = 100_000
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30 * size, hard))
+    number = refused = 0
+    while refused < 3:
+        try:
+            await log.append(EVENTS, [Entry(b"a", b"%06d" % number * (size // 6))])
+            tell("appended", number)
+        except LogUnavailable:
+            tell("refused", number)
+            refused += 1
+        number += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    await log.append(EVENTS, [Entry(b"a", b"%06d" % number)])
+    tell("appended", number)
+    tell("done")
+
+
 async def main(verb: str, settings: str, *args: str) -> None:
     """Do what was asked, until killed."""
     log = await open_log(_SETTINGS.validate_json(settings))
-    verbs = {"append": append, "append_one": append_one, "read": read, "hold": hold}
+    verbs = {"append": append, "append_one": append_one, "read": read, "hold": hold, "fill": fill}
     await verbs[verb](log, *args)  # type: ignore[operator]
 
 

@@ -1,0 +1,91 @@
+"""What becomes of an event on its way through the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from hub.event import Event, entry_of, key_of, name_of
+from hub.log import EVENTS, Entry, Record
+
+TRACK = {
+    "type": "track",
+    "event": "Order Completed",
+    "messageId": "m1",
+    "userId": "u1",
+    "anonymousId": "a1",
+    "properties": {"total": 1.5, "name": "Ünï"},
+}
+
+
+def record_of(entry: Entry) -> Record:
+    """The entry as a log gives it back."""
+    return Record(EVENTS, 0, 7, entry.key, entry.value, entry.headers, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"userId": "u", "anonymousId": "a", "messageId": "m"}, b"shop\x00u"),
+        ({"anonymousId": "a", "messageId": "m"}, b"shop\x00a"),
+        ({"userId": "", "anonymousId": "a", "messageId": "m"}, b"shop\x00a"),
+        ({"userId": None, "messageId": "m"}, b"shop\x00m"),
+        ({"userId": "ü"}, "shop\x00ü".encode()),
+    ],
+)
+def test_a_key_is_the_source_and_the_person(event: dict[str, Any], expected: bytes) -> None:
+    """userId goes before anonymousId, and who has neither is alone."""
+    assert expected == key_of("shop", event)
+
+
+def test_sources_do_not_share_a_key() -> None:
+    """One person in two sources has two keys, whatever the names are."""
+    assert key_of("a", {"userId": "b"}) != key_of("ab", {"userId": ""})
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"type": "track", "event": "Bought", "name": "x"}, "Bought"),
+        ({"type": "page", "name": "Home"}, "Home"),
+        ({"type": "screen", "name": "Main"}, "Main"),
+        ({"type": "identify"}, ""),
+        ({"type": "page", "name": 7}, ""),
+        ({"type": "track"}, ""),
+    ],
+)
+def test_an_event_has_a_name_by_its_type(event: dict[str, Any], expected: str) -> None:
+    """A track is called by its event, a page or screen by its name, others by nothing."""
+    assert expected == name_of(event)
+
+
+def test_an_event_comes_back_as_it_went() -> None:
+    """What `entry_of` wrote, `Event.of` reads."""
+    event = Event.of(record_of(entry_of("shop", TRACK, 1_795_255_200.123)))
+
+    assert TRACK == event.body
+    assert ("m1", "track", "Order Completed", "shop", 1_795_255_200.123) == (
+        event.id,
+        event.type,
+        event.name,
+        event.source,
+        event.received_at,
+    )
+
+
+def test_filters_need_no_body() -> None:
+    """Type, name and source are read from the headers of a record whose body is no JSON."""
+    entry = entry_of("shop", TRACK, 1.0)
+    event = Event.of(record_of(Entry(entry.key, b"{", entry.headers)))
+
+    assert ("track", "Order Completed", "shop") == (event.type, event.name, event.source)
+    with pytest.raises(orjson.JSONDecodeError):
+        assert event.body
+
+
+def test_a_record_without_headers_is_no_event() -> None:
+    """A record that the hub did not write raises KeyError."""
+    with pytest.raises(KeyError):
+        Event.of(record_of(Entry(b"k", b"{}")))
