@@ -28,8 +28,8 @@ class Envelope:
     """What a request says for all of its events, and the events as they came."""
 
     items: Sequence[Any]
-    context: Mapping[str, Any] = field(default=_NOTHING)
-    integrations: Mapping[str, Any] = field(default=_NOTHING)
+    context: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    integrations: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     sent_at: Any = None
     too_large: frozenset[int] = frozenset()
 

@@ -55,9 +55,10 @@ def _table() -> Mapping[str, Refusal]:
         Refusal("not_found", 404, "there is no such path", False, "A path that is no API path."),
         Refusal("wrong_method", 400, MALFORMED, False, "An API path asked with another method."),
         Refusal("malformed_head", 400, "malformed HTTP", False, "A request that is not HTTP/1.1."),
+        Refusal("broken_body", 400, "malformed HTTP", False, "A body that breaks off."),
         Refusal("slow_head", 408, "the head took too long", False, "A head that does not end."),
-        # Whole requests of a source
         Refusal("slow_body", 408, "the body took too long", False, "A body that does not end."),
+        # Whole requests of a source
         Refusal("malformed_json", 400, MALFORMED, True, "A body that is no JSON object."),
         Refusal("bad_encoding", 400, MALFORMED, True, "A body whose compression is broken."),
         Refusal("body_too_large", 400, TOO_LARGE, True, "More than 524,288 bytes when inflated."),

@@ -15,8 +15,8 @@ from ingest.envelope import BATCH_EVENTS, Envelope, batch, single
 from ingest.errors import REFUSALS, SUCCESS, Answer, accept, refuse
 from ingest.happenings import Happenings
 from ingest.keeping import Keeping, Ticket
-from ingest.receive import Body
 from ingest.pixel import event_of, key_of
+from ingest.receive import Body
 from ingest.rejected import Rejected, told_library, whole
 from ingest.settings import Compat
 from ingest.sources import SHORTEST_KEY, Source, Sources, key_in_header, key_in_text
@@ -93,20 +93,16 @@ class Intake:
             return self._nobody(key, fault if fault != "body_too_large" or not key else "", detail)
         self._happenings.received(source.name, body.size, retried=call.retries > 0)
         if fault:
-            refused = whole(fault, body.text, detail)
-            return await self._keep(
-                source, call, [], [refused], stay, lambda: refuse(fault, detail)
-            )
-        if call.type is None:
-            envelope = batch(parsed, body.text)
-        else:
-            envelope = single(parsed, len(body.text))
+            return await self._broken(source, body.text, fault, detail, stay)
+        size = len(body.text)
+        envelope = single(parsed, size) if call.type else batch(parsed, body.text)
         return await self._items(source, call, envelope, body, stay)
 
     async def take_address(self, call: Call, query: str, stay: Stay) -> None:
         """Take an event that came in an address; nobody reads the answer."""
         text = query.encode("utf-8", "replace")
-        fault, event, size = "", {}, len(text)
+        fault, size = "", len(text)
+        event: dict[str, Any] = {}
         try:
             event, size = event_of(query)
         except Malformed as error:
@@ -170,15 +166,16 @@ class Intake:
             )
             answer = SUCCESS if silent else refuse(code)
             return await self._keep(source, [], refused, stay, lambda: answer, envelope)
-        valid, refused = self._judged(source, call, envelope)
+        now = self._clock.now()
+        valid, refused = self._judged(source, call, envelope, now)
         return await self._keep(
-            source, valid, refused, stay, lambda: _answer(source, valid, refused), envelope
+            source, valid, refused, stay, lambda: _answer(source, valid, refused), envelope, now
         )
 
     def _judged(
-        self, source: Source, call: Call, envelope: Envelope
+        self, source: Source, call: Call, envelope: Envelope, now: float
     ) -> tuple[list[Valid], list[Rejected]]:
-        receipt = Receipt(int(self._clock.now() * 1_000), call.retries > 0, call.connection)
+        receipt = Receipt(int(now * 1_000), call.retries > 0, call.connection)
         valid: list[Valid] = []
         refused: list[Rejected] = []
         for index, item in enumerate(envelope.items):
@@ -201,9 +198,10 @@ class Intake:
         stay: Stay,
         answer: Callable[[], Answer],
         envelope: Envelope | None = None,
+        now: float | None = None,
     ) -> Answer:
         """Make it durable, then answer; say 503 when that cannot be promised in time."""
-        now = self._clock.now()
+        now = self._clock.now() if now is None else now
         ticket = Ticket(source.name, stay)
         try:
             for found in valid:

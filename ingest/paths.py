@@ -31,7 +31,7 @@ _BATCHES: Final = ("batch", "b", "import")
 
 
 def _table() -> MappingProxyType[str, Path]:
-    table = {name: _BATCH for name in _BATCHES}
+    table = dict.fromkeys(_BATCHES, _BATCH)
     # RN's `proxy` is a whole URL, to which `useSegmentEndpoints` appends `/b`.
     table |= {f"{name}/{again}": _BATCH for name in _BATCHES for again in _BATCHES}
     for type_ in TYPES:

@@ -1,0 +1,207 @@
+"""The doors: each path to its room, and every answer with what a browser needs to read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from hub.clock import Clock
+from ingest import cdn, pixel
+from ingest.admission import Room, Stay
+from ingest.enrich import Connection
+from ingest.errors import SUCCESS, Answer, refuse
+from ingest.happenings import Happenings
+from ingest.intake import Call, Intake
+from ingest.paths import Path, path_of
+from ingest.receive import Crowded, Gone, Late, Patience, receive
+from ingest.settings import Ingest
+
+Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ALLOWED: Final = ("authorization", "content-type", "x-retry-count", "cache-control")
+"""Headers that pages may send. A wildcard would not cover `authorization`."""
+
+_PREFLIGHT: Final = (
+    ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"),
+    ("Access-Control-Max-Age", "86400"),
+)
+_EXPOSED: Final = ("Access-Control-Expose-Headers", "Retry-After, X-RateLimit-Reset")
+_NAME: Final = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
+_ORIGIN: Final = re.compile(r"^[\x21-\x7e]{1,256}$")
+_NAMES: Final = 50
+
+
+class App:
+    """Answers every request that is HTTP; never raises for what a client sent."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        room: Room,
+        happenings: Happenings,
+        clock: Clock,
+        settings: Ingest,
+        health: list[web.RouteDef],
+    ) -> None:
+        self._intake = intake
+        self._room = room
+        self._happenings = happenings
+        self._clock = clock
+        self._settings = settings
+        self._patience = Patience(settings.body_seconds, settings.body_gap_seconds)
+        self._health: Mapping[str, Answering] = {route.path: route.handler for route in health}
+        self.stopping = False
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The one door that the server knows."""
+        began = self._clock.steady()
+        raw_path = request.rel_url.raw_path
+        path = path_of(raw_path)
+        response: web.StreamResponse
+        if path is None and raw_path in self._health and request.method in ("GET", "HEAD"):
+            family = "health"
+            response = await self._health[raw_path](request)  # type: ignore[arg-type]
+            response.headers.update(_cors(request))
+        else:
+            family = path.family if path else "other"
+            try:
+                answer = await self._answered(request, path)
+            except Exception as error:
+                self._happenings.failed(error)
+                answer = pixel.ANSWER if family == "pixel" else refuse("internal")
+            response = _response(request, answer)
+        if self.stopping or request.content.exception() is not None or response.status == 408:
+            request.protocol.close()
+            response.force_close()
+        self._happenings.answered(family, response.status, self._clock.steady() - began)
+        return response
+
+    async def _answered(self, request: web.BaseRequest, path: Path | None) -> Answer:
+        method = request.method
+        if method == "OPTIONS":
+            return Answer(204, b"", _preflight(request))
+        if path is None:
+            self._happenings.unkept("not_found")
+            return refuse("not_found")
+        if method != path.method:
+            if path.family == "pixel" and method == "HEAD":
+                return pixel.ANSWER
+            if not (path.family == "settings" and method == "HEAD"):
+                self._happenings.unkept("wrong_method")
+                return refuse("wrong_method")
+        match path.family:
+            case "single" | "batch":
+                return await self._post(request, path)
+            case "pixel":
+                return await self._pixel(request, path)
+            case "settings":
+                return self._cdn(request, path)
+            case _:
+                # What SDKs tell of themselves; the body is read and dropped by the server.
+                return SUCCESS
+
+    async def _post(self, request: web.BaseRequest, path: Path) -> Answer:
+        stay = self._room.enter()
+        if stay is None:
+            return self._overloaded()
+        try:
+            body = await receive(request, stay, self._patience)
+            self._happenings.in_flight(self._room.bytes)
+            return await self._intake.take(_call(request, path), body, stay)
+        except Crowded:
+            return self._overloaded()
+        except Late:
+            self._happenings.unkept("slow_body")
+            return refuse("slow_body")
+        except Gone:
+            self._happenings.unkept("broken_body")
+            return refuse("broken_body")
+        finally:
+            self._left(stay)
+
+    async def _pixel(self, request: web.BaseRequest, path: Path) -> Answer:
+        stay = self._room.enter()
+        if stay is None:
+            self._overloaded()
+        else:
+            try:
+                query = _text(request.rel_url.raw_query_string)
+                await self._intake.take_address(_call(request, path), query, stay)
+            finally:
+                self._left(stay)
+        return pixel.ANSWER
+
+    def _cdn(self, request: web.BaseRequest, path: Path) -> Answer:
+        """The settings need no log and no room: they are there when nothing else is (row 30)."""
+        if not self._intake.knows(path.key):
+            self._happenings.unkept("unknown_write_key")
+            return refuse("unknown_write_key")
+        host = request.headers.get(hdrs.HOST)
+        return cdn.answer(path.key, self._settings.public_url, host)
+
+    def _overloaded(self) -> Answer:
+        self._happenings.limited("", "overloaded")
+        return refuse("overloaded", retry_after=1)
+
+    def _left(self, stay: Stay) -> None:
+        if not stay.kept:
+            stay.leave()
+        self._happenings.in_flight(self._room.bytes)
+
+
+def _call(request: web.BaseRequest, path: Path) -> Call:
+    headers = request.headers
+    retries = headers.get("X-Retry-Count", "0")
+    agent = headers.get(hdrs.USER_AGENT)
+    forwarded = headers.getall(hdrs.X_FORWARDED_FOR, ())
+    return Call(
+        path.type,
+        Connection(
+            request.remote,
+            ",".join(forwarded) if forwarded else "",
+            _text(agent) if agent else None,
+            client_side=path.family == "pixel",
+        ),
+        headers.get(hdrs.AUTHORIZATION),
+        headers.get(hdrs.ORIGIN),
+        int(retries) if retries.isdecimal() and len(retries) < 10 else 0,
+    )
+
+
+def _text(header: str) -> str:
+    """What a client wrote in a head, with U+FFFD for what was not UTF-8."""
+    if header.isascii():
+        return header
+    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _cors(request: web.BaseRequest) -> dict[str, str]:
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None or not _ORIGIN.match(origin):
+        return {"Access-Control-Allow-Origin": "*", "Vary": "Origin", _EXPOSED[0]: _EXPOSED[1]}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Credentials": "true",
+        "Vary": "Origin",
+        _EXPOSED[0]: _EXPOSED[1],
+    }
+
+
+def _preflight(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    names = [name.strip().lower() for name in asked.split(",")[:_NAMES]]
+    more = (name for name in names if _NAME.match(name))
+    allowed = ", ".join(dict.fromkeys((*ALLOWED, *more)))
+    return (*_PREFLIGHT, ("Access-Control-Allow-Headers", allowed))
+
+
+def _response(request: web.BaseRequest, answer: Answer) -> web.Response:
+    headers = _cors(request)
+    headers.update(answer.headers)
+    headers["Server"] = "event-hub"
+    if answer.status != 204:
+        headers["Content-Type"] = answer.content_type
+    return web.Response(status=answer.status, body=answer.body, headers=headers)

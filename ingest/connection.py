@@ -1,0 +1,170 @@
+"""One connection: what comes late or is no HTTP is answered in JSON too, and let go.
+
+Stock aiohttp answers a malformed head in plain text and waits for the rest of a slow one without
+end; a body that turns out to be no HTTP is waited for as well. Each is cut off here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from ingest.errors import Answer, refuse
+from ingest.happenings import Happenings
+
+WRITE_SECONDS: Final = 10.0
+"""A client that does not read its answer is let go after so long."""
+
+CORS: Final = (("Access-Control-Allow-Origin", "*"), ("Vary", "Origin"))
+"""For answers to heads that nobody could read: whose page asked is not known."""
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's protocol with a deadline for heads, and our words for its errors."""
+
+    def __init__(self, server: Server, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._server = server
+        self._late: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self._server.connections) > self._server.max_connections:
+            self._server.happenings.unkept("overloaded")
+            self._cut(refuse("overloaded", retry_after=1))
+        else:
+            self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forget_head()
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._forget_head()
+            current = self._current_request
+            if current is not None and self._messages and not _is_request(self._messages[-1][0]):
+                # What should have been more of the body is no HTTP: the body never ends.
+                current.content.set_exception(web.RequestPayloadError("malformed body"))
+        elif data and self._late is None and self._current_request is None and not self._messages:
+            self._await_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = self._loop.call_later(WRITE_SECONDS, self.force_close)
+
+    def resume_writing(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+        super().resume_writing()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what is no HTTP, or to a fault of ours; the connection is closed."""
+        del message
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has been begun, another cannot follow")
+        if status < 500:
+            self._server.happenings.unkept("malformed_head")
+        elif exc is not None:
+            self._server.happenings.failed(exc)
+        answer = refuse("malformed_head" if status < 500 else "internal")
+        response = web.Response(
+            status=answer.status,
+            body=answer.body,
+            content_type=answer.content_type,
+            headers=dict((*CORS, *answer.headers)),
+        )
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """aiohttp's own diary: a client that breaks off is nothing to write down."""
+        del args
+        error = kw.get("exc_info")
+        if isinstance(error, BaseException) and not isinstance(
+            error, ConnectionError | web.RequestPayloadError
+        ):
+            self._server.happenings.failed(error)
+
+    def _await_head(self) -> None:
+        self._late = self._loop.call_later(self._server.head_seconds, self._too_late)
+
+    def _forget_head(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _too_late(self) -> None:
+        self._late = None
+        self._server.happenings.unkept("slow_head")
+        self._cut(refuse("slow_head"))
+
+    def _cut(self, answer: Answer) -> None:
+        """Write an answer where there is no request to answer, and close."""
+        if self.transport is not None:
+            self.transport.write(_bytes_of(answer))
+        self.force_close()
+
+
+class Server(web.Server):
+    """Makes connections; knows how many there may be."""
+
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        happenings: Happenings,
+        *,
+        max_connections: int,
+        head_seconds: float,
+        idle_seconds: float,
+        linger_seconds: float,
+    ) -> None:
+        self.happenings = happenings
+        self.max_connections = max_connections
+        self.head_seconds = head_seconds
+        self._settings: dict[str, Any] = {
+            "keepalive_timeout": idle_seconds,
+            "lingering_time": linger_seconds,
+            "max_line_size": 16_384,
+            "max_field_size": 16_384,
+            "max_headers": 100,
+            "read_bufsize": 65_536,
+            "auto_decompress": False,
+            "access_log": None,
+        }
+        super().__init__(handler)
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._settings)
+
+
+def _is_request(message: object) -> bool:
+    return hasattr(message, "method")
+
+
+def _bytes_of(answer: Answer) -> bytes:
+    words = {408: "Request Timeout", 429: "Too Many Requests"}[answer.status]
+    lines = [
+        f"HTTP/1.1 {answer.status} {words}",
+        f"Content-Type: {answer.content_type}",
+        f"Content-Length: {len(answer.body)}",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in (*CORS, *answer.headers)),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + answer.body
