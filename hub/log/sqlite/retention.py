@@ -7,8 +7,10 @@ from typing import Final
 
 from hub.log.sqlite.file import OFFSET_BITS
 
-# Records that one step deletes: some 5 ms of the write lock, an append's wait.
+# What one step deletes: some 5 ms of the write lock, an append's wait. The bytes are for large
+# records, whose pages are chained and read one by one; at least one record goes.
 _STEP_RECORDS: Final = 500
+_STEP_BYTES: Final = 1_048_576
 
 # Pages that one step gives back to the file system, 2 MiB: each is copied, so they are few.
 _STEP_PAGES: Final = 256
@@ -49,10 +51,18 @@ def _first_kept(
 ) -> int:
     """The first offset to keep, of those up to `upto`; times and bytes only grow."""
     row = db.execute(
-        "SELECT min(id) FROM records WHERE id >= ? AND id < ? AND at >= ? AND bytes > ?",
-        (id_ << OFFSET_BITS | first, id_ << OFFSET_BITS | upto, oldest, before),
+        "SELECT id FROM records WHERE id >= :from AND id < :to"
+        " AND (at >= :oldest AND bytes - length(data) >= :before OR id > :from"
+        " AND bytes > (SELECT bytes FROM records WHERE id = :from) + :most) ORDER BY id LIMIT 1",
+        {
+            "from": id_ << OFFSET_BITS | first,
+            "to": id_ << OFFSET_BITS | upto,
+            "oldest": oldest,
+            "before": before,
+            "most": _STEP_BYTES,
+        },
     ).fetchone()
-    return upto if row[0] is None else row[0] & ((1 << OFFSET_BITS) - 1)
+    return upto if row is None else row[0] & ((1 << OFFSET_BITS) - 1)
 
 
 def _shrink(db: sqlite3.Connection) -> bool:
@@ -60,5 +70,7 @@ def _shrink(db: sqlite3.Connection) -> bool:
     (spare,) = db.execute("PRAGMA freelist_count").fetchone()
     if spare <= _SPARE_PAGES:
         return False
-    db.execute(f"PRAGMA incremental_vacuum({_STEP_PAGES})").fetchall()
+    for _ in range(_STEP_PAGES):
+        # One page each time: Python takes one step of a pragma, and a page is a step.
+        db.execute("PRAGMA incremental_vacuum(1)")
     return True
