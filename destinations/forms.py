@@ -61,7 +61,8 @@ def number(value: Any) -> int | float:
         found = Decimal(text(value))
     except InvalidOperation:
         raise Unfit("is not a number") from None
-    if not found.is_finite():
+    # `1e999999999` is a short text and a long integer.
+    if not found.is_finite() or abs(found.adjusted()) > 300:
         raise Unfit("is not a finite number")
     return int(found) if found == found.to_integral_value() else float(found)
 
