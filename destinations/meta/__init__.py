@@ -1,0 +1,1 @@
+"""Meta's Conversions API: conversions told by the server, matched by hashed identifiers."""
