@@ -185,6 +185,8 @@ class Producer:
         """Let go of what a call that was answered, given up or cancelled still has waiting."""
         for part in call.parts:
             self._release(part)
+        if call.answer.done() and not call.answer.cancelled():
+            call.answer.exception()  # seen, also when the caller's time was up in the same moment
 
     def _release(self, part: _Part) -> None:
         self._bytes -= part.size

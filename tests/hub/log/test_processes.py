@@ -148,12 +148,18 @@ async def test_a_killed_members_partitions_are_taken_over(
     for key in KEYS:
         await shared_log.append(EVENTS, numbered(key.decode(), range(3)))
 
-    (taken,) = await take_until([reader], lambda taken: len(taken[0]) >= 3 * PARTITIONS)
+    (taken,) = await take_until(
+        [reader],
+        lambda taken: len({(record.key, record.value) for record in taken[0]}) == 3 * PARTITIONS,
+    )
     held = reader.partitions
     await reader.close()
 
     assert frozenset(range(PARTITIONS)) == held
-    assert {key: [0, 1, 2] for key in KEYS} == by_key(taken)
+    # At least once: Kafka gives a kept partition's uncommitted records again after a change.
+    assert {key: [0, 1, 2] for key in KEYS} == {
+        key: sorted(set(values)) for key, values in by_key(taken).items()
+    }
 
 
 async def test_a_commit_is_seen_by_every_process(
