@@ -55,8 +55,10 @@ class Seen(Generic[Promise]):
         for generation in reversed(self._generations):
             if digest in generation.ids:
                 return KNOWN
-        holder = self._reserved.setdefault(digest, promise)
-        return None if holder is promise else holder
+        holder = self._reserved.get(digest)
+        if holder is None:
+            self._reserved[digest] = promise
+        return holder
 
     def confirm(self, digests: Iterable[bytes], now: float) -> None:
         """The events of these ids are durable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from hub.clock import Clock, FakeClock
-from hub.log import EVENTS, REJECTED, Log
+from hub.log import EVENTS, REJECTED, STREAMS, Entry, Log, LogUnavailable, Place
 from hub.log.memory import MemoryLog
 from ingest.keys import hash_of
 from ingest.serving import Serving, serving
@@ -56,8 +57,6 @@ class Hub:
         self.client = client
 
     async def ask(self, method: str, path: str, **options: Any) -> Reply:
-        from yarl import URL
-
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
         async with self.client.request(method, url, allow_redirects=False, **options) as answer:
             return Reply(answer.status, answer.headers, await answer.read())
@@ -109,9 +108,42 @@ class Hub:
         for status in await self.log.status():
             if status.stream == stream:
                 for span in status.spans:
-                    for record in await self.log.read(stream, span.partition, 0, 10_000):
-                        found.append(orjson.loads(record.value))
+                    records = await self.log.read(stream, span.partition, 0, 10_000)
+                    found += [orjson.loads(record.value) for record in records]
         return found
+
+
+class HeldLog(MemoryLog):
+    """A log that is slow until it is freed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = asyncio.Event()
+        self.free = asyncio.Event()
+
+    async def append(self, stream: str, entries: Sequence[Entry]) -> Sequence[Place]:
+        self.entered.set()
+        await self.free.wait()
+        return await super().append(stream, entries)
+
+
+class AwayLog(MemoryLog):
+    """A log that is away until it is back; `streams` are those that are concerned."""
+
+    def __init__(self, *streams: str) -> None:
+        super().__init__()
+        self.streams = streams or STREAMS
+
+    async def append(self, stream: str, entries: Sequence[Entry]) -> Sequence[Place]:
+        if stream in self.streams:
+            raise LogUnavailable("away")
+        return await super().append(stream, entries)
+
+
+async def until(happened: Callable[[], Awaitable[bool]]) -> None:
+    """Look again and again; the test's own timeout ends what never happens."""
+    while not await happened():  # noqa: ASYNC110 - what is looked at rings no bell
+        await asyncio.sleep(0)
 
 
 def basic(key: str) -> dict[str, str]:

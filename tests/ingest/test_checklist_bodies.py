@@ -136,9 +136,7 @@ async def test_row_40_an_event_of_32_kib_passes_and_a_byte_more_does_not(hub: Hu
 
 
 @pytest.mark.parametrize("spaced", [False, True])
-async def test_row_40_in_a_batch_only_the_oversize_event_is_refused(
-    hub: Hub, spaced: bool
-) -> None:
+async def test_row_40_in_a_batch_only_the_oversize_event_is_refused(hub: Hub, spaced: bool) -> None:
     """Also when what makes it too large is white space, as it was sent."""
     large = sized(32_769, messageId="l")
     if spaced:
@@ -230,7 +228,7 @@ async def test_row_45_values_come_through_unchanged(hub: Hub) -> None:
     for _ in range(400):
         deep = [deep]
     properties = {
-        "text": "naïve 🦆 \u2028 \u0000 \"\\/",
+        "text": 'naïve 🦆 \u2028 \u0000 "\\/',
         "big": 18_446_744_073_709_551_615,
         "small": -9_223_372_036_854_775_808,
         "beyond 2^53": 9_007_199_254_740_993,

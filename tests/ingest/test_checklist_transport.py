@@ -151,9 +151,7 @@ async def test_row_12_chunked_bodies_and_kept_connections(hub: Hub) -> None:
     head = b"POST /v1/track HTTP/1.1\r\nHost: hub\r\nAuthorization: " + key + b"\r\n"
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n5\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n"
     last = head + b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
-    said = await hub.talk(
-        chunked % (body[:5], len(body) - 5, body[5:]), last % (len(body), body)
-    )
+    said = await hub.talk(chunked % (body[:5], len(body) - 5, body[5:]), last % (len(body), body))
 
     assert 2 == said.count(b"HTTP/1.1 200 OK")
     assert 2 == len(await hub.events())
@@ -189,7 +187,12 @@ async def test_row_16_a_missing_colon_is_forgiven(hub: Hub) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Authorization": "Basic Og=="}, {"Authorization": "Basic abc123"}, {"Authorization": "?"}],
+    [
+        {},
+        {"Authorization": "Basic Og=="},
+        {"Authorization": "Basic abc123"},
+        {"Authorization": "?"},
+    ],
 )
 async def test_row_17_no_key_is_400(hub: Hub, headers: dict[str, str]) -> None:
     """With Segment's own words."""
