@@ -1,0 +1,1 @@
+"""Klaviyo: events, profiles, and consent to e-mail and SMS marketing."""
