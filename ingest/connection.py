@@ -55,8 +55,14 @@ class Connection(web.RequestHandler):
             if current is not None and self._messages and not _is_request(self._messages[-1][0]):
                 # What should have been more of the body is no HTTP: the body never ends.
                 current.content.set_exception(web.RequestPayloadError("malformed body"))
-        elif data and self._late is None and self._current_request is None and not self._messages:
+        elif data and self._late is None and self._waiter is not None:
+            # A head has begun: a request is waited for, and what came is none yet.
             self._await_head()
+
+    def close(self) -> None:
+        """Close when what is being answered is answered; what still comes is not read."""
+        super().close()
+        self._lingering_time = 0.0
 
     def pause_writing(self) -> None:
         super().pause_writing()

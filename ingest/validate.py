@@ -26,6 +26,9 @@ _IDS: Final = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 _OURS: Final = ("writeKey", "receivedAt", "source", "version")
 """Fields that only the server sets: a client's are removed, whatever they say."""
 
+_KINDS: Final = (("channel", str), ("_metadata", dict))
+"""Fields that only SDKs write; what no SDK can have written there is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -76,6 +79,9 @@ class Rules:
         event["type"] = type_
         for ours in _OURS:
             event.pop(ours, None)
+        for key, kind in _KINDS:
+            if key in event and not isinstance(event[key], kind):
+                del event[key]
         _name(event)
         _merge(event, envelope)
         accept = self.schemas.accept(type_)
@@ -181,13 +187,13 @@ def _date(event: dict[str, Any], receipt: Receipt, correct: bool) -> bool:
     if own is None and "timestamp" in event:
         original = event["timestamp"]
         own = milliseconds_of(original)
-    if isinstance(original, str | int | float):
+    if _may_be_time(original):
         event["originalTimestamp"] = original
     else:
         event.pop("originalTimestamp", None)
     sent_at = event.get("sentAt")
-    if sent_at is not None and not isinstance(sent_at, str | int | float):
-        del event["sentAt"]
+    if not _may_be_time(sent_at):
+        event.pop("sentAt", None)
     at = corrected(
         own,
         milliseconds_of(sent_at),
@@ -198,6 +204,10 @@ def _date(event: dict[str, Any], receipt: Receipt, correct: bool) -> bool:
     event["timestamp"] = iso_of(at)
     event["receivedAt"] = iso_of(receipt.received)
     return receipt.received - at > LATE
+
+
+def _may_be_time(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _version(event: Mapping[str, Any]) -> Any:

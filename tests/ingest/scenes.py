@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -66,7 +67,8 @@ class Hub:
 
     async def post(self, path: str, body: Any, **options: Any) -> Reply:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
-        return await self.ask("POST", path, data=data, **options)
+        # aiohttp's client asks for a file when a body is large.
+        return await self.ask("POST", path, data=io.BytesIO(data), **options)
 
     async def send(self, *events: Any, headers: Mapping[str, str] | None = None) -> Reply:
         """A batch as a server's SDK sends it."""
