@@ -1,0 +1,1 @@
+"""HubSpot: contacts, companies and custom behavioural events, as a destination."""
