@@ -32,11 +32,15 @@ def begin_logging() -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if sys.stderr.isatty():
-        shared.append(structlog.dev.ConsoleRenderer())
+        shared.append(
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        )
     else:
         # Tracebacks stay: they name lines of code. Locals would name people, and are left out.
         shared += [
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(
                 serializer=lambda obj, **_: orjson.dumps(obj, default=str).decode()
             ),
@@ -46,8 +50,10 @@ def begin_logging() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # Libraries speak when something is wrong; aiokafka's INFO is a diary.
+    # Libraries speak when something is wrong. aiokafka says the same error dozens of times a second
+    # while a broker is away, which our log and metrics tell once.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def asked_to_stop() -> asyncio.Event:
