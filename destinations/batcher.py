@@ -29,9 +29,9 @@ Rider = TypeVar("Rider", bound=Passenger)
 
 
 class Bus(Generic[Rider]):
-    """One request's riders; `since` is when the first took a seat."""
+    """One request's riders; `since` is when the first took a seat, `turn` the breaker's."""
 
-    __slots__ = ("action", "bytes", "riders", "since", "uniques")
+    __slots__ = ("action", "bytes", "riders", "since", "turn", "uniques")
 
     def __init__(self, action: Action[Any], since: float) -> None:
         self.action = action
@@ -39,6 +39,7 @@ class Bus(Generic[Rider]):
         self.riders: list[Rider] = []
         self.bytes = 0
         self.uniques: set[Hashable] = set()
+        self.turn = 0
 
     @property
     def full(self) -> bool:
@@ -51,7 +52,8 @@ class Batcher(Generic[Rider]):
     def __init__(self, linger: float) -> None:
         self._linger = linger
         self._open: dict[tuple[str, Hashable], Bus[Rider]] = {}
-        self._closed: deque[Bus[Rider]] = deque()
+        # By action: whose limiter says no is asked once, not once for each bus that it holds.
+        self._closed: dict[str, deque[Bus[Rider]]] = {}
         self._waiting = 0
 
     def __len__(self) -> int:
@@ -70,7 +72,7 @@ class Batcher(Generic[Rider]):
         if bus is not None and (
             (bus.bytes + weight > batch.bytes) or (unique is not None and unique in bus.uniques)
         ):
-            self._closed.append(self._open.pop(place))
+            self._close(place)
             bus = None
         if bus is None:
             bus = self._open[place] = Bus(rider.action, now)
@@ -80,26 +82,28 @@ class Batcher(Generic[Rider]):
             bus.uniques.add(unique)
         self._waiting += 1
         if bus.full:
-            self._closed.append(self._open.pop(place))
+            self._close(place)
 
-    def split(self, bus: Bus[Rider], now: float) -> None:
-        """Send the riders of a sunk atomic bus again in two halves, before all others."""
+    def split(self, bus: Bus[Rider]) -> None:
+        """Send the riders of a sunk atomic bus again in two halves, before others of its action."""
         half = len(bus.riders) // 2
         for riders in filter(None, (bus.riders[half:], bus.riders[:half])):
-            part: Bus[Rider] = Bus(bus.action, now)
+            part: Bus[Rider] = Bus(bus.action, bus.since)
             part.riders = riders
-            self._closed.appendleft(part)
+            self._closed.setdefault(bus.action.name, deque()).appendleft(part)
             self._waiting += len(riders)
 
     def depart_full(self, may_go: Callable[[Action[Any]], bool]) -> Bus[Rider] | None:
-        """The next bus that has no seat left, if its action's limiter (`may_go`) lets it leave."""
-        for _ in range(len(self._closed)):
-            bus = self._closed.popleft()
-            if may_go(bus.action):
-                self._waiting -= len(bus.riders)
-                return bus
-            self._closed.append(bus)
-        return None
+        """The bus without a free seat that waits longest, of the actions that `may_go`."""
+        ready = [buses for buses in self._closed.values() if may_go(buses[0].action)]
+        if not ready:
+            return None
+        buses = min(ready, key=lambda buses: buses[0].since)
+        bus = buses.popleft()
+        if not buses:
+            del self._closed[bus.action.name]
+        self._waiting -= len(bus.riders)
+        return bus
 
     def depart(
         self, now: float, may_go: Callable[[Action[Any]], bool], idle: bool
@@ -118,19 +122,32 @@ class Batcher(Generic[Rider]):
                 return bus
         return None
 
-    def next_departure(self) -> float | None:
-        """When the first open bus has waited long enough; None without one."""
-        return min((bus.since + self._linger for bus in self._open.values()), default=None)
+    def next_departure(self, now: float, wait: Callable[[Action[Any]], float]) -> float:
+        """Seconds until the first bus leaves: its linger is over and its action need not `wait`.
+
+        Infinity without a bus.
+        """
+        full = [wait(buses[0].action) for buses in self._closed.values()]
+        part = [
+            max(bus.since + self._linger - now, wait(bus.action)) for bus in self._open.values()
+        ]
+        return min(full + part, default=float("inf"))
 
     def drop(self, is_gone: Callable[[Rider], bool]) -> None:
         """Riders whose partition moved get off."""
-        for buses in (list(self._open.values()), list(self._closed)):
-            for bus in buses:
-                staying = [rider for rider in bus.riders if not is_gone(rider)]
-                self._waiting -= len(bus.riders) - len(staying)
-                bus.riders = staying
+        closed = [bus for buses in self._closed.values() for bus in buses]
+        for bus in (*self._open.values(), *closed):
+            bus.riders = [rider for rider in bus.riders if not is_gone(rider)]
         self._open = {place: bus for place, bus in self._open.items() if bus.riders}
-        self._closed = deque(bus for bus in self._closed if bus.riders)
+        self._closed = {}
+        for bus in closed:
+            if bus.riders:
+                self._closed.setdefault(bus.action.name, deque()).append(bus)
+        self._waiting = sum(len(bus.riders) for bus in (*self._open.values(), *closed))
+
+    def _close(self, place: tuple[str, Hashable]) -> None:
+        bus = self._open.pop(place)
+        self._closed.setdefault(bus.action.name, deque()).append(bus)
 
 
 def weigh(action: Action[Any], row: Row) -> int:

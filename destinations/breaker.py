@@ -6,6 +6,8 @@ OPEN       the time is up   HALF_OPEN: one request goes
 HALF_OPEN  an answer        CLOSED
 HALF_OPEN  a failure        OPEN for twice as long, up to MOST
 any        barred           OPEN for `barred_seconds`, and `barred` is told
+
+While it is not CLOSED only the probe is heard: what left before it opened tells nothing new.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class Breaker:
         self._seconds = policy.seconds
         self._until = 0.0
         self._probing = False
+        self._turn = 0
         self.state = State.CLOSED
         self.barred = False
 
@@ -55,39 +58,49 @@ class Breaker:
             return float("inf")
         return max(0.0, self._until - now)
 
-    def leave(self) -> None:
-        """A request leaves; after an opening it is the probe, and alone."""
+    def leave(self) -> int:
+        """A request leaves, after an opening as the probe; its turn comes back with it."""
         if self.state is not State.CLOSED:
             self.state = State.HALF_OPEN
             self._probing = True
+        return self._turn
 
-    def answered(self) -> None:
+    def answered(self, turn: int) -> None:
         """The vendor answered in a way that shows it works."""
+        if turn != self._turn:
+            return
         self._failures = 0
         self._seconds = self._policy.seconds
         self._probing = False
         self.barred = False
         self.state = State.CLOSED
 
-    def failed(self, now: float) -> None:
-        """A request failed. Those still on the road when it opened tell nothing new."""
+    def failed(self, now: float, turn: int) -> None:
+        """A request failed."""
+        if turn != self._turn:
+            return
         self._failures += 1
         if self.state is State.HALF_OPEN:
-            self._seconds = min(self._seconds * 2, MOST)
-        elif self.state is State.OPEN or self._failures < self._policy.failures:
+            self._seconds = max(self._seconds, min(self._seconds * 2, MOST))
+        elif self._failures < self._policy.failures:
             return
         self._open(now + self._seconds)
 
-    def bar(self, now: float) -> None:
-        """They do not let us in: probe after `barred_seconds`, and lose nothing meanwhile."""
+    def bar(self, now: float, turn: int) -> bool:
+        """They do not let us in: probe after `barred_seconds`; whether that was not known yet."""
+        if self.barred and turn != self._turn:
+            return False
         self.barred = True
         self._open(now + self._policy.barred_seconds)
+        return True
 
-    def undecided(self) -> None:
+    def undecided(self, turn: int) -> None:
         """A probe came back without a verdict (rate limited, or given up): probe again at once."""
-        self._probing = False
+        if turn == self._turn:
+            self._probing = False
 
     def _open(self, until: float) -> None:
         self.state = State.OPEN
         self._probing = False
+        self._turn += 1
         self._until = until

@@ -64,7 +64,7 @@ async def carry(
         return Carried(all_rows(Failed("endless_talk"), rows), reply)
     except StopIteration as end:
         outcomes: Sequence[Outcome] = end.value
-        if not isinstance(outcomes, Sequence) or len(outcomes) != len(rows):
+        if not _are_outcomes(outcomes, len(rows)):
             return Carried(all_rows(Failed("wrong_outcomes"), rows), reply)
         return Carried([_redacted(outcome) for outcome in outcomes], reply)
     except Unsent as error:
@@ -85,8 +85,18 @@ def redact(sentence: str) -> str:
 
     Meta and TikTok repeat tokens in their errors, HubSpot and Klaviyo the value that they refuse.
     """
+    # The patterns take quadratic time, and a vendor's sentence can be its whole reply.
+    sentence = sentence[: 4 * MAX_REASON]
     masked = _OPAQUE.sub("***", _PHONE.sub("***", _EMAIL.sub("***", sentence)))
     return masked[:MAX_REASON]
+
+
+def _are_outcomes(said: object, rows: int) -> bool:
+    return (
+        isinstance(said, Sequence)
+        and len(said) == rows
+        and all(isinstance(outcome, Outcome) for outcome in said)
+    )
 
 
 def _redacted(outcome: Outcome) -> Outcome:

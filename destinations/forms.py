@@ -55,8 +55,6 @@ def number(value: Any) -> int | float:
     """A number, also one given as text. Raises Unfit."""
     if isinstance(value, bool):
         raise Unfit("is not a number")
-    if isinstance(value, int | float):
-        return value
     try:
         found = Decimal(text(value))
     except InvalidOperation:
@@ -64,7 +62,11 @@ def number(value: Any) -> int | float:
     # `1e999999999` is a short text and a long integer.
     if not found.is_finite() or abs(found.adjusted()) > 300:
         raise Unfit("is not a finite number")
-    return int(found) if found == found.to_integral_value() else float(found)
+    if isinstance(value, int | float):
+        return value
+    # JSON's integers end at 64 bits.
+    whole = found.adjusted() < 18 and found == found.to_integral_value()
+    return int(found) if whole else float(found)
 
 
 def currency(value: Any) -> str:
@@ -76,9 +78,15 @@ def currency(value: Any) -> str:
 
 
 def moment(value: Any) -> float:
-    """An ISO 8601 time as seconds since the epoch; no offset means UTC. Raises Unfit."""
+    """An ISO 8601 time as seconds since the epoch; no offset means UTC. Raises Unfit.
+
+    Digits alone are refused: 1712012301500 (milliseconds) would read as a day of 1712.
+    """
+    said = value.strip().upper() if isinstance(value, str) else ""
     try:
-        found = datetime.fromisoformat(text(value).replace("Z", "+00:00"))
+        if said.isdecimal():
+            raise ValueError
+        found = datetime.fromisoformat(said)
     except ValueError:
         raise Unfit("is no ISO 8601 time") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -94,7 +94,7 @@ class Happenings:
         if (state, barred) != self._was:
             if state is State.CLOSED:
                 self._log.warning("delivering again")
-            elif state is State.OPEN and self._was[0] is State.CLOSED and not barred:
+            elif self._was[0] is State.CLOSED and not barred:
                 self._log.warning("failing: left in peace for a while")
             self._was = (state, barred)
         self._state.set(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum, auto
 from itertools import count
 from typing import Generic, TypeVar
@@ -55,9 +55,6 @@ class Lanes(Generic[Item]):
         """Items in all lanes, boarded heads among them."""
         return self._backlog
 
-    def __iter__(self) -> Iterator[Lane[Item]]:
-        return iter(self._lanes.values())
-
     def push(self, key: bytes, item: Item) -> None:
         """`item` joins the end of its key's lane."""
         self._backlog += 1
@@ -72,27 +69,17 @@ class Lanes(Generic[Item]):
         """The next lane whose head may go; first tries and the due ones in the order they came."""
         while self._waiting and self._waiting[0][0] <= now:
             _, _, lane = heapq.heappop(self._waiting)
-            if lane.state is State.WAITING:
-                lane.state = State.READY
-                self._ready.append(lane)
-        while self._ready:
-            lane = self._ready.popleft()
-            if lane.state is State.READY:
-                lane.state = State.BOARDED
-                return lane
-        return None
+            lane.state = State.READY
+            self._ready.append(lane)
+        if not self._ready:
+            return None
+        lane = self._ready.popleft()
+        lane.state = State.BOARDED
+        return lane
 
     def next_due(self) -> float | None:
         """When the earliest waiting head goes again; None if none waits."""
-        while self._waiting and self._waiting[0][2].state is not State.WAITING:
-            heapq.heappop(self._waiting)
         return self._waiting[0][0] if self._waiting else None
-
-    def any_ready(self) -> bool:
-        """Whether a head may board without waiting."""
-        while self._ready and self._ready[0].state is not State.READY:
-            self._ready.popleft()
-        return bool(self._ready)
 
     def finish(self, lane: Lane[Item]) -> None:
         """The boarded head is done; the next in the lane may go. A dropped lane stays dropped."""
@@ -113,9 +100,30 @@ class Lanes(Generic[Item]):
             lane.state = State.WAITING
             heapq.heappush(self._waiting, (due, next(self._turn), lane))
 
-    def drop(self, is_gone: Callable[[Item], bool]) -> None:
-        """Forget lanes whose head `is_gone` (its partition moved): they are read again there."""
-        for lane in [lane for lane in self._lanes.values() if is_gone(lane.head)]:
+    def drop(self, is_gone: Callable[[Item], bool]) -> list[Item]:
+        """Forget and return the items that are gone (their partition moved): read again there.
+
+        A lane that loses its head is dropped, wherever its head is; what stays of it begins anew.
+        (A key is in two partitions only after a stream got more of them.)
+        """
+        gone: list[Item] = []
+        for lane in list(self._lanes.values()):
+            lost = [item for item in lane.items if is_gone(item)]
+            if not lost:
+                continue
+            gone += lost
+            staying = deque(item for item in lane.items if not is_gone(item))
+            if not is_gone(lane.head):
+                lane.items = staying
+                continue
             lane.state = State.GONE
-            self._backlog -= len(lane.items)
             del self._lanes[lane.key]
+            if staying:
+                anew = self._lanes[lane.key] = Lane(lane.key, staying[0])
+                anew.items = staying
+                self._ready.append(anew)
+        self._backlog -= len(gone)
+        self._ready = deque(lane for lane in self._ready if lane.state is State.READY)
+        self._waiting = [entry for entry in self._waiting if entry[2].state is State.WAITING]
+        heapq.heapify(self._waiting)
+        return gone

@@ -142,15 +142,18 @@ def time_of(row: Row) -> float:
 def consented(body: Mapping[str, Any], categories: tuple[str, ...]) -> bool:
     """Whether consent allows an instance of `categories` (facts, 2.8).
 
-    No categories, or no consent in the event: nothing is enforced. Otherwise all must be true.
+    No categories, or no consent in the event: nothing is enforced. Otherwise all must be true;
+    preferences that cannot be read allow nothing.
     """
     context = body.get("context")
     consent = context.get("consent") if isinstance(context, Mapping) else None
     if not categories or not isinstance(consent, Mapping):
         return True
     given = consent.get("categoryPreferences")
-    if not isinstance(given, Mapping):
+    if given is None:
         return True
+    if not isinstance(given, Mapping):
+        return False
     return all(given.get(category) is True for category in categories)
 
 
@@ -204,9 +207,9 @@ def _integrated(said: Any, titles: frozenset[str]) -> bool:
     """
     if not isinstance(said, Mapping):
         return True
-    for title in titles:
-        if title in said and said[title] is not None:
-            return said[title] is not False
+    named = [said[title] for title in titles if said.get(title) is not None]
+    if named:
+        return not any(value is False for value in named)
     fallback = said.get("All", said.get("all"))
     return fallback is not False
 

@@ -54,7 +54,7 @@ def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
         practice = _of(practices, request)
         sandbox = practice.sandbox
         if request.method == "DELETE":
-            practices[practice.name] = Practice(practice.name)
+            practice = practices[practice.name] = Practice(practice.name)
         elif request.method == "POST":
             practice.fault = dict(orjson.loads(await request.read()))
         elif request.query.get("journal") == "1":
@@ -67,7 +67,7 @@ def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
         practice = _of(practices, request)
         heard = Request(
             request.method,
-            "/" + request.raw_path.split("/", 2)[2] if request.raw_path.count("/") > 1 else "/",
+            "/" + request.raw_path.removeprefix(f"/{practice.name}").removeprefix("/"),
             {name.lower(): value for name, value in request.headers.items()},
             await request.read(),
         )

@@ -60,11 +60,11 @@ def _plan(name: str, instance: Instance, faults: list[Fault]) -> Plan | None:
         return None
     vendor = registry.vendor(instance.vendor)
     before = len(faults)
+    told = None
     try:
         told = vendor.settings.model_validate(dict(instance.settings))
     except ValidationError as error:
         faults += faults_of(error, vendor.settings, f"{place}.settings")
-        return None
     actions = {action.name: action for action in vendor.actions}
     sources = {}
     for action, table in instance.actions.items():
@@ -72,7 +72,7 @@ def _plan(name: str, instance: Instance, faults: list[Fault]) -> Plan | None:
             known = ", ".join(actions)
             faults.append(Fault(f"{place}.actions.{action}", f"No such action; there are {known}"))
             continue
-        fields = actions[action].fields_of(told)
+        fields = actions[action].fields if told is None else actions[action].fields_of(told)
         for field, said in table.fields.items():
             path = f"{place}.actions.{action}.fields.{field}"
             if field not in fields:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from destinations import breaker, retry
 from destinations.batcher import Batcher, Bus
 from destinations.breaker import Breaker
@@ -18,7 +20,7 @@ from destinations.item import Doomed, Item
 from destinations.lanes import Lane, Lanes, State
 from destinations.limiter import Limiter
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
-from destinations.plan import Filtered, Plan
+from destinations.plan import Boarding, Filtered, Plan, expired
 from destinations.progress import Progress
 from destinations.spec import Action
 from destinations.talk import Reply
@@ -114,11 +116,9 @@ class Station:
         What is on the road stays there; its answers finish a progress that is no longer listed.
         """
         gone = {self._progress.pop(p) for p in partitions if p in self._progress}
-        for lane in self._lanes:
-            if lane.head.progress in gone:
-                self._bytes -= sum(len(item.event.record.value) for item in lane.items)
         self._batcher.drop(lambda item: item.progress in gone)
-        self._lanes.drop(lambda item: item.progress in gone)
+        for item in self._lanes.drop(lambda item: item.progress in gone):
+            self._bytes -= len(item.event.record.value)
         return gone
 
     # Out
@@ -127,17 +127,16 @@ class Station:
         """The buses that leave now; they count as being on the road from here on."""
         buses: list[Bus[Item]] = []
         doomed: list[Doomed] = []
-        limited: list[float] = []
+        limited: set[str] = set()
         seats = SEATS
 
         def may_go(action: Action[Any]) -> bool:
-            wait = self._limiters[action.rate.name].wait(now)
-            if wait > 0:
-                limited.append(wait)
-            return wait == 0
+            if self._limiters[action.rate.name].wait(now) == 0:
+                return True
+            limited.add(action.rate.name)
+            return False
 
         while self._open(now):
-            limited.clear()
             bus = self._batcher.depart_full(may_go)
             if bus is None and seats and len(self._batcher) < STOP:
                 lane = self._lanes.board(now)
@@ -148,34 +147,54 @@ class Station:
             bus = bus or self._batcher.depart(now, may_go, idle=self._on_the_road == 0)
             if bus is None:
                 break
+            bus.riders = self._in_time(bus, wall, doomed)
+            if not bus.riders:
+                continue
             self._limiters[bus.action.rate.name].leave(now)
-            self._breaker.leave()
+            bus.turn = self._breaker.leave()
             self._on_the_road += 1
             self._tells.left(len(bus.riders))
             buses.append(bus)
         self._tell_limited(bool(limited), now)
-        return Departures(buses, doomed, 0.0 if not seats else self._next_look(now, limited))
+        return Departures(buses, doomed, 0.0 if not seats else self._next_look(now))
 
     def _open(self, now: float) -> bool:
         """Whether the breaker lets a request leave and there is room on the road."""
         most = self._plan.instance.max_in_flight
         return self._breaker.wait(now) == 0 and self._on_the_road < most
 
-    def _next_look(self, now: float, limited: Sequence[float]) -> float | None:
+    def _next_look(self, now: float) -> float | None:
         if self._on_the_road >= self._plan.instance.max_in_flight:
             return None
         closed = self._breaker.wait(now)
         if closed:
             return None if closed == float("inf") else closed
-        times = [self._lanes.next_due(), None if limited else self._batcher.next_departure()]
-        waits = [time - now for time in times if time is not None]
-        wait = min([*waits, *limited], default=float("inf"))
+        wait = self._batcher.next_departure(
+            now, lambda action: self._limiters[action.rate.name].wait(now)
+        )
+        due = self._lanes.next_due()
+        if due is not None and len(self._batcher) < STOP:
+            wait = min(wait, due - now)
         return None if wait == float("inf") else max(wait, 0.001)
 
     def _seat(self, lane: Lane[Item], now: float, wall: float, doomed: list[Doomed]) -> None:
         item = lane.head
         item.lane = lane
-        verdict = self._plan.judge(item.event, wall)
+        try:
+            verdict = self._plan.judge(item.event, wall)
+            if isinstance(verdict, Boarding):
+                item.boarding = verdict
+                self._batcher.board(item, now)
+        except orjson.JSONDecodeError as error:
+            # Like a record without headers: nobody can say it, nor can a dead letter hold it.
+            self._tells.stumbled("a record that is no event was left out", error)
+            self.finish(item)
+            return
+        except Exception as error:
+            # A vendor's own function broke on this event; the next one must not wait for the mend.
+            self._tells.broke("mapping", error)
+            item.boarding = None
+            verdict = Refused("bug_in_mapping", f"our own fault: {type(error).__name__}")
         if isinstance(verdict, Filtered):
             self._tells.filtered(verdict.reason)
             self.finish(item)
@@ -186,9 +205,18 @@ class Station:
         if isinstance(verdict, Refused):
             self._tells.refused(verdict.code)
             doomed.append(Doomed(item, verdict.code, verdict.reason))
-            return
-        item.boarding = verdict
-        self._batcher.board(item, now)
+
+    def _in_time(self, bus: Bus[Item], wall: float, doomed: list[Doomed]) -> list[Item]:
+        """The riders that are not too old by now; a limit can hold a bus for hours."""
+        staying = []
+        for item in bus.riders:
+            late = expired(bus.action, item.row, wall)
+            if late is None:
+                staying.append(item)
+                continue
+            self._tells.refused(late.code)
+            doomed.append(Doomed(item, late.code, late.reason))
+        return staying
 
     # Back
 
@@ -209,7 +237,7 @@ class Station:
             # All or none, and nobody was named: the culprit is found by halving. Riders whose
             # partition has moved meanwhile are their new owner's.
             bus.riders = [item for item in bus.riders if item.lane.state is State.BOARDED]
-            self._batcher.split(bus, now)
+            self._batcher.split(bus)
             return []
         doomed = []
         for item, outcome in zip(bus.riders, outcomes, strict=True):
@@ -234,7 +262,7 @@ class Station:
         now: float,
         wall: float,
     ) -> Doomed | None:
-        if isinstance(outcome, Busy) and not outcome.after:
+        if isinstance(outcome, Busy) and not outcome.after > 0:
             item.bounces += 1
             if item.bounces > MAX_BOUNCES:
                 item.bounces = 0
@@ -276,19 +304,23 @@ class Station:
         limiter = self._limiters[bus.action.rate.name]
         wish = max((o.after for o in outcomes if isinstance(o, Busy)), default=0.0)
         if reply is not None and self._plan.vendor.hint is not None:
-            wish = max(wish, self._plan.vendor.hint(reply, wall) or 0.0)
-        if wish:
+            try:
+                wish = max(wish, self._plan.vendor.hint(reply, wall) or 0.0)
+            except Exception as error:
+                self._tells.broke(bus.action.name, error)
+        if wish > 0:
             limiter.hold(now + wish)
         barred = next((o for o in outcomes if isinstance(o, Barred)), None)
         if barred is not None:
-            self._breaker.bar(now)
-            self._tells.barred(barred, self._breaker.wait(now))
-        elif any(isinstance(o, Delivered | Refused) for o in outcomes):
-            self._breaker.answered()
+            if self._breaker.bar(now, bus.turn):
+                self._tells.barred(barred, self._breaker.wait(now))
+        elif reply is not None and any(isinstance(o, Delivered | Refused) for o in outcomes):
+            self._breaker.answered(bus.turn)
         elif any(isinstance(o, Failed) for o in outcomes):
-            self._breaker.failed(now)
+            self._breaker.failed(now, bus.turn)
         else:
-            self._breaker.undecided()
+            # Also what was refused without a word from the vendor: it shows nothing.
+            self._breaker.undecided(bus.turn)
 
     # Telling
 

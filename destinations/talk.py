@@ -147,7 +147,7 @@ def retry_after(reply: Reply, now: float, default: float, most: float = 86_400.0
     except ValueError:
         try:
             wait = parsedate_to_datetime(said).timestamp() - now
-        except ValueError:
+        except (ValueError, OverflowError):
             wait = default
     return min(max(wait, 0.0), most) if wait == wait else default
 

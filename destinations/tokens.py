@@ -23,6 +23,8 @@ class Tokens:
         self._account = account
         self._sender = sender
         self._lock = asyncio.Lock()
+        self._asked = 0
+        self._trouble: Failed | Barred | None = None
         self._renew_at = 0.0
 
     @property
@@ -34,15 +36,22 @@ class Tokens:
         """See to it that `account.token` is good; what stood in the way, otherwise."""
         if not self.needed or self._good():
             return None
-        async with self._lock:
-            return None if self._good() else await self._ask()
+        return await self._once()
 
     async def spoilt(self, token: str) -> Failed | Barred | None:
         """`token` was not accepted: get another, unless somebody has done so already."""
+        if self._account.token != token:
+            return None
+        return await self._once()
+
+    async def _once(self) -> Failed | Barred | None:
+        """Ask, or hear what came of it for the one who is asking already."""
+        asked = self._asked
         async with self._lock:
-            if self._account.token != token:
-                return None
-            return await self._ask()
+            if self._asked == asked:
+                self._trouble = await self._ask()
+                self._asked += 1
+            return self._trouble
 
     def _good(self) -> bool:
         return bool(self._account.token) and self._account.now < self._renew_at

@@ -6,10 +6,11 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import (
@@ -80,7 +81,7 @@ def load(model: type[Wing], path: Path, environ: Mapping[str, str] | None = None
     environ = os.environ if environ is None else environ
     faults: list[Fault] = []
     tables = _tables(path)
-    for name in tables.keys() - set(SECTIONS):
+    for name in sorted(tables.keys() - set(SECTIONS)):
         near = difflib.get_close_matches(name, SECTIONS, 1)
         hint = f"; did you mean [{near[0]}]?" if near else f"; the tables are {', '.join(SECTIONS)}"
         faults.append(Fault(name, f"is no table of the settings{hint}"))
@@ -99,37 +100,74 @@ def load(model: type[Wing], path: Path, environ: Mapping[str, str] | None = None
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
-    """Each of pydantic's errors as a fault, with the sentence of the field that it is about."""
-    faults = []
-    for found in error.errors(include_url=False, include_context=False, include_input=False):
-        path = ".".join([*filter(None, [prefix]), *map(str, found["loc"])]) or "settings"
-        words = description_of(model, found["loc"])
-        said = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "extra_forbidden":
-            said = "There is no such setting"
-        elif found["type"] == "missing":
-            said = "Must be set"
-        faults.append(Fault(path, f"{said}. {words}".rstrip() if words else said))
-    return faults
+    """Each fault that pydantic found, with the sentence of the field that it is about.
+
+    What each kind of a union says of one value is one fault.
+    """
+    said: dict[tuple[str, str], list[str]] = {}
+    for found in error.errors(include_url=False, include_input=False):
+        kind = found["type"]
+        steps, sentence = _walked(model, found["loc"])
+        words = found["msg"].removeprefix("Value error, ")
+        if kind == "extra_forbidden":
+            words = "There is no such setting"
+        elif kind == "missing":
+            words = "Must be set"
+        elif kind == "union_tag_not_found":
+            steps.append(found["ctx"]["discriminator"].strip("'"))
+            words = "Must be set"
+        elif kind == "union_tag_invalid":
+            steps.append(found["ctx"]["discriminator"].strip("'"))
+            words = f"Must be one of {found['ctx']['expected_tags']}"
+        path = ".".join([*filter(None, [prefix]), *steps]) or "settings"
+        said.setdefault((path, sentence), []).append(words)
+    return [
+        Fault(path, f"{' or: '.join(dict.fromkeys(words))}. {sentence}".removesuffix(". "))
+        for (path, sentence), words in said.items()
+    ]
 
 
-def description_of(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
-    """The sentence of the field at `place`, as far down as fields have sentences."""
+def _walked(model: type[BaseModel], place: tuple[int | str, ...]) -> tuple[list[str], str]:
+    """`place` as the user wrote it, and the sentence of the last field on the way.
+
+    Pydantic names the kind of a union among the steps, which no file does: the log's servers are
+    at `log.bootstrap_servers`, not `log.kafka.bootstrap_servers`.
+    """
+    steps: list[str] = []
     sentence = ""
-    models: list[type[BaseModel]] = [model]
-    for step in place:
-        field = next((m.model_fields[step] for m in models if step in m.model_fields), None)
+    kinds: list[Any] = [model]
+    for number, step in enumerate(place):
+        fields = (kind.model_fields.get(step) for kind in kinds if hasattr(kind, "model_fields"))
+        field = next(filter(None, fields), None)
+        held = [_last(kind) for kind in kinds if get_origin(kind) in _HOLDERS]
         if field is not None:
             sentence = field.description or ""
-            models = list(_models_in(field.annotation))
-    return sentence
+            kinds = list(_kinds_of(field.annotation))
+        elif held:
+            kinds = [kind for inner in held for kind in _kinds_of(inner)]
+        elif number < len(place) - 1 or not any(hasattr(kind, "model_fields") for kind in kinds):
+            continue
+        steps.append(str(step))
+    return steps, sentence
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _last(holder: Any) -> Any:
+    """What a list or a mapping holds: of `tuple[X, ...]`, X."""
+    return [part for part in get_args(holder) if part is not ...][-1]
+
+
+_HOLDERS = (dict, Mapping, list, Sequence, tuple, set, frozenset)
+
+
+def _kinds_of(annotation: Any) -> Iterator[Any]:
+    """What an annotation allows: the parts of a union, each without its Annotated."""
+    if get_origin(annotation) is Annotated:
+        yield from _kinds_of(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for part in get_args(annotation):
+            yield from _kinds_of(part)
+    else:
         yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)
 
 
 def _tables(path: Path) -> dict[str, Any]:
