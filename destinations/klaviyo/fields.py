@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -207,11 +208,8 @@ def company(country: str | None) -> dict[str, Field]:
     }
 
 
-def subscription(
-    country: str | None, defaults: tuple[str, ...], list_id: str | None
-) -> dict[str, Field]:
-    """The fields of consent, or of its withdrawal."""
-    named = At("properties.klaviyo_list_id")
+def withdrawal(country: str | None, defaults: tuple[str, ...]) -> dict[str, Field]:
+    """The fields of a withdrawal of consent."""
     found = person(country, ("properties", "context.traits", "traits"))
     return {
         "email": found["email"],
@@ -221,13 +219,20 @@ def subscription(
             First("properties.channels", Made(_CHANNELS, _channel), Const(list(defaults))),
             channels,
         ),
-        "list": Field(
-            "The list it is about.", First(named, Const(list_id)) if list_id else named, forms.text
-        ),
-        "consented_at": Field(
-            "When consent was given; told with `historical_import` only.", At("timestamp"), time
-        ),
+        "list": Field("The list it is about.", At("properties.klaviyo_list_id"), forms.text),
     }
+
+
+def subscription(
+    country: str | None, defaults: tuple[str, ...], list_id: str | None
+) -> dict[str, Field]:
+    """The fields of consent."""
+    told = withdrawal(country, defaults)
+    if list_id:
+        named = First("properties.klaviyo_list_id", Const(list_id))
+        told["list"] = replace(told["list"], source=named)
+    given = "When consent was given; told with `historical_import` only."
+    return {**told, "consented_at": Field(given, At("timestamp"), time)}
 
 
 _CHANNELS = "the first word of the event's name, if it is a channel"

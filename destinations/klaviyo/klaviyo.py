@@ -55,7 +55,7 @@ def event(row: Row, account: Account[Settings]) -> dict[str, Any]:
     said = row.fields
     told = {name: said[name] for name in ("time", "value", "value_currency") if name in said}
     after = account.settings.backfill_after
-    old = after is not None and "time" in said and account.now - forms.moment(said["time"]) > after
+    old = "time" in said and account.now - forms.moment(said["time"]) > after
     return {
         "metric": {"data": {"type": "metric", "attributes": {"name": said["metric"]}}},
         "properties": said.get("properties", {}),
@@ -289,8 +289,8 @@ destination = Destination(
             name="unsubscribe",
             sentence="Unsubscribes a person from marketing by e-mail or SMS.",
             on=On(("track",), ("Email Unsubscribed", "SMS Unsubscribed")),
-            fields=fields.subscription(None, ("email",), None),
-            fields_for=lambda s: fields.subscription(s.default_country, s.consent_channels, None),
+            fields=fields.withdrawal(None, ("email",)),
+            fields_for=lambda s: fields.withdrawal(s.default_country, s.consent_channels),
             talk=unsubscribe,
             one_of=("email", "phone_number"),
             check=can_be_reached,

@@ -243,7 +243,9 @@ class Sandbox:
         profile.update(attributes)
         profile["properties"] = properties
         self.taken.append(Taken(None, _who(attributes) or key, "profile", dict(attributes)))
-        return Reply.of(status, {"data": {"type": "profile", "id": key, "attributes": profile}})
+        links = {"self": f"https://a.klaviyo.com/api/profiles/{key}/"}
+        data = {"type": "profile", "id": key, "attributes": profile, "links": links}
+        return Reply.of(status, {"data": data, "links": links})
 
 
 _Take = Callable[[Sandbox, Any, str, float], Reply]

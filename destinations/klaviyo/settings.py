@@ -41,10 +41,10 @@ class Settings(VendorSettings):
     metric_names: Mapping[str, str] = setting(
         default_factory=dict, description="Metrics' names by events' names; others keep their own."
     )
-    backfill_after: float | None = setting(
+    backfill_after: float = setting(
         604_800.0,
         ge=0,
-        description="Seconds of age from which an event no longer triggers flows; unset for never.",
+        description="Seconds of age beyond which an event triggers no flows; `inf` for never.",
     )
     groups: bool = setting(
         False, description="Whether group events set properties of the person's profile."
