@@ -33,10 +33,8 @@ DELIVERIES = ("in_store", "curbside", "home_delivery")
 _IDS = ("product_id", "sku", "id", "sky")
 
 
-def name_of(event: Mapping[str, Any], events: Mapping[str, str], page_event: str) -> str | None:
+def name_of(event: Mapping[str, Any], events: Mapping[str, str]) -> str | None:
     """Meta's name of the event; the settings' table wins, and an empty name leaves it out."""
-    if event.get("type") != "track":
-        return page_event
     said = event.get("event")
     if not isinstance(said, str):
         return None
@@ -76,14 +74,18 @@ def _products(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
     A bare `properties.id` makes no product: on events that are not about one it is anything.
     """
-    properties = event.get("properties")
-    if not isinstance(properties, Mapping):
-        return ()
-    products = properties.get("products")
+    products = At("properties.products").find(event)
     if isinstance(products, list):
         return [one for one in products if isinstance(one, Mapping)]
-    own = any(properties.get(key) for key in _IDS if key != "id")
-    return [properties] if own else ()
+    own = _own(event)
+    return [own] if own else ()
+
+
+def _own(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    properties = event.get("properties")
+    if not isinstance(properties, Mapping) or "products" in properties:
+        return None
+    return properties if any(properties.get(key) for key in _IDS if key != "id") else None
 
 
 def _said(form: Any, value: Any) -> Any:
@@ -133,17 +135,21 @@ def _content_type(event: Mapping[str, Any]) -> str | None:
     return "product_group" if _category(event) else None
 
 
+def _content_name(event: Mapping[str, Any]) -> Any:
+    own = _own(event)
+    return own.get("name") if own else None
+
+
 def _num_items(event: Mapping[str, Any]) -> int | None:
     quantities = [_quantity(product) for product in _products(event)]
     return sum(1 if many is None else many for many in quantities) or None
 
 
 def _own_value(event: Mapping[str, Any]) -> int | float | None:
-    properties = event.get("properties")
-    if not isinstance(properties, Mapping) or "products" in properties or not _products(event):
+    own = _own(event)
+    if own is None:
         return None
-    price = _said(amount, properties.get("price"))
-    many = _quantity(properties)
+    price, many = _said(amount, own.get("price")), _quantity(own)
     # Cents, not the binary tail of 0.1 * 3.
     return None if price is None else round(price * (1 if many is None else many), 6)
 
@@ -185,7 +191,15 @@ def fields(currency: str, custom_properties: Sequence[str]) -> dict[str, Field]:
             ),
             forms.text,
         ),
-        "content_name": Field("Name of the product or page.", at("name"), forms.text),
+        # Of a product only: the name on a form is a person's, and would go in clear.
+        "content_name": Field(
+            "Name of the product.",
+            First(
+                At("properties.content_name"),
+                Made("properties.name, if properties are a product", _content_name),
+            ),
+            forms.text,
+        ),
         "content_category": Field("Its category.", at("category"), forms.text),
         "num_items": Field(
             "How many things.",
@@ -198,8 +212,24 @@ def fields(currency: str, custom_properties: Sequence[str]) -> dict[str, Field]:
         "predicted_ltv": Field("What the person will be worth.", at("predicted_ltv"), amount),
         "net_revenue": Field("What is left of the value.", at("net_revenue"), amount),
         "delivery_category": Field("How it gets to the buyer.", at("delivery_category"), delivery),
-        **{
-            name: Field("A property of your own.", At(f"properties.{name}"), scalar)
-            for name in custom_properties
-        },
+        **_own_fields(custom_properties),
+    }
+
+
+def page_fields(custom_properties: Sequence[str]) -> dict[str, Field]:
+    """The fields of `custom_data` of a page or a screen."""
+    return {
+        "content_name": Field(
+            "Name of the page.", First("name", "properties.name", "properties.title"), forms.text
+        ),
+        "content_category": Field(
+            "Its category.", First("category", "properties.category"), forms.text
+        ),
+        **_own_fields(custom_properties),
+    }
+
+
+def _own_fields(names: Sequence[str]) -> dict[str, Field]:
+    return {
+        name: Field("A property of your own.", At(f"properties.{name}"), scalar) for name in names
     }

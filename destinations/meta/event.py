@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from destinations.meta import identity
-from destinations.spec import At, Const, Field, First, Form, Made, Refused, Row, Unfit, forms
+from destinations.spec import (
+    At,
+    Const,
+    Field,
+    First,
+    Form,
+    Made,
+    Refused,
+    Row,
+    Source,
+    Unfit,
+    forms,
+)
 
 DAY = 86_400.0
 MARGIN = 600.0
@@ -34,6 +46,8 @@ MOBILE = {"ios": "i2", "ipados": "i2", "android": "a2"}
 
 def _mobile(event: Mapping[str, Any]) -> str | None:
     """`i2` or `a2` for an event of an app, by what the mobile SDKs say of the device."""
+    if At("context.page.url").find(event):  # a browser on a phone
+        return None
     said = First("context.device.type", "context.os.name").find(event)
     return MOBILE.get(said.lower()) if isinstance(said, str) else None
 
@@ -106,7 +120,7 @@ def _id_up_to(limit: int) -> Form:
 
 
 def fields(
-    named: Callable[[Mapping[str, Any]], str | None],
+    name: Source,
     action_source: str,
     event_id_limit: int,
     opt_out_categories: Sequence[str],
@@ -125,12 +139,7 @@ def fields(
         return True if no else None
 
     return {
-        "event_name": Field(
-            "Name of the event at Meta.",
-            Made("the tables of names, else the event's own name", named),
-            forms.text,
-            required=True,
-        ),
+        "event_name": Field("Its name at Meta.", name, forms.text, required=True),
         "event_time": Field("When, in seconds.", At("timestamp"), _seconds, required=True),
         "event_id": Field(
             "By which Meta knows a repetition, also of the pixel's.",
@@ -141,7 +150,10 @@ def fields(
             "Where it happened.",
             First(
                 *ours("action_source").sources,
-                Made("app for a device", lambda event: "app" if _mobile(event) else None),
+                Made(
+                    "app for a phone without a page",
+                    lambda event: "app" if _mobile(event) else None,
+                ),
                 Const(action_source),
             ),
             _source,
@@ -154,7 +166,7 @@ def fields(
             "The page before.", First("context.page.referrer", "properties.referrer"), forms.text
         ),
         "opt_out": Field(
-            "Whether ads may not be chosen by it.",
+            "Whether Meta may not choose ads by it.",
             First(Made("a denied one of opt_out_categories", denied), *ours("opt_out").sources),
             _truth,
         ),
@@ -247,5 +259,5 @@ def max_age(row: Row) -> float:
     return days * DAY - MARGIN
 
 
-KEYS = frozenset(fields(lambda _: None, "website", 64, (), ((), 0, 0)))
+KEYS = frozenset(fields(Const(""), "website", 64, (), ((), 0, 0)))
 """The names of the event's own fields."""

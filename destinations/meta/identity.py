@@ -146,7 +146,9 @@ def _of_meta(key: str) -> First:
     """An id of the vendor's own: in properties, in context, or in context.integrations."""
     spelled = (key, "_" + key) if key in ("fbc", "fbp") else (key,)
     plain = tuple(At(f"{place}.{s}") for place in ("properties", "context") for s in spelled)
-    return First(*plain, *(At(f"context.integrations.{title}.{key}") for title in TITLES))
+    # Device mode leaves its cookies in the options of the integration; the rarer ids it knows not.
+    options = TITLES if key.startswith("fb") else ()
+    return First(*plain, *(At(f"context.integrations.{title}.{key}") for title in options))
 
 
 _COOKIE = _of_meta("fbc")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -31,14 +31,17 @@ from destinations.spec import (
     Action,
     Barred,
     Batch,
+    Const,
     Destination,
     Field,
     Idempotency,
+    Made,
     On,
     Rate,
     Request,
     Row,
     SecretStr,
+    Source,
     Talk,
     VendorSettings,
     all_rows,
@@ -126,6 +129,13 @@ class Settings(VendorSettings):
         10.0, gt=0, le=60, description="Seconds until a request that has no answer is given up."
     )
 
+    @field_validator("access_token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr) -> SecretStr:
+        if not all("!" <= c <= "~" for c in token.get_secret_value()):
+            raise ValueError("must be ASCII without blanks or line breaks")
+        return token
+
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
@@ -149,12 +159,23 @@ class Settings(VendorSettings):
         return self
 
 
-def fields(settings: Settings) -> dict[str, Field]:
-    """All fields of an event; no two of Meta's objects share a name."""
+def event_fields(settings: Settings) -> dict[str, Field]:
+    """All fields of a conversion; no two of Meta's objects share a name."""
+    usual = ", ".join(f"{ours} is {theirs}" for ours, theirs in commerce.EVENTS.items())
+    name = Made(
+        f"the setting `events`, else {usual}, else the event's own name",
+        lambda found: commerce.name_of(found, settings.events),
+    )
+    return _fields(name, settings, commerce.fields(settings.currency, settings.custom_properties))
 
-    def named(found: Mapping[str, Any]) -> str | None:
-        return commerce.name_of(found, settings.events, settings.page_event)
 
+def page_fields(settings: Settings) -> dict[str, Field]:
+    """All fields of a page or a screen."""
+    name = Const(settings.page_event)
+    return _fields(name, settings, commerce.page_fields(settings.custom_properties))
+
+
+def _fields(name: Source, settings: Settings, custom: dict[str, Field]) -> dict[str, Field]:
     limited_use = (
         settings.data_processing_options,
         settings.data_processing_options_country,
@@ -162,14 +183,14 @@ def fields(settings: Settings) -> dict[str, Field]:
     )
     return {
         **event.fields(
-            named,
+            name,
             settings.action_source,
             settings.event_id_limit,
             settings.opt_out_categories,
             limited_use,
         ),
         **identity.fields(settings.phone_country, settings.name_spaces, settings.hash_external_id),
-        **commerce.fields(settings.currency, settings.custom_properties),
+        **custom,
     }
 
 
@@ -201,7 +222,7 @@ def tell(rows: Sequence[Row], account: Account[Settings]) -> Talk:
 
 
 def _wanted(found: Mapping[str, Any], settings: Settings) -> bool:
-    if not commerce.name_of(found, settings.events, settings.page_event):
+    if not commerce.name_of(found, settings.events):
         return False
     return settings.unmapped == "custom" or commerce.known(found, settings.events)
 
@@ -213,7 +234,9 @@ USUAL = Settings(dataset_id="0", access_token=SecretStr(""))
 """Settings of which all is as usual, for the fields that `describe` prints without an instance."""
 
 
-def _action(name: str, sentence: str, on: On) -> Action[Settings]:
+def _action(
+    name: str, sentence: str, on: On, fields: Callable[[Settings], dict[str, Field]]
+) -> Action[Settings]:
     return Action(
         name=name,
         sentence=sentence,
@@ -243,6 +266,7 @@ destination = Destination(
             "event",
             "Tells Meta of a conversion.",
             On(("track",), where=_wanted, sentence="whose name at Meta is not empty"),
+            event_fields,
         ),
         _action(
             "page_view",
@@ -252,6 +276,7 @@ destination = Destination(
                 where=lambda _, settings: bool(settings.page_event),
                 sentence="unless page_event is empty",
             ),
+            page_fields,
         ),
     ),
     hint=answers.hint,
