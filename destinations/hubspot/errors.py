@@ -76,7 +76,10 @@ def meaning(reply: Reply, account: Account[Settings]) -> Failed | Refused | Barr
     words, message = _words(error), _message(error)
     rule = _rule(reply.status, words)
     if rule is None:
-        return by_status(reply, account.now)
+        outcome = by_status(reply, account.now)
+        if isinstance(outcome, Refused) and message:
+            return Refused(outcome.code, message)
+        return outcome
     match rule.word:
         case "refused":
             return Refused(rule.code, message)
@@ -124,7 +127,7 @@ def _words(error: Mapping[str, Any]) -> str:
 
 def _message(error: Mapping[str, Any]) -> str:
     message = error.get("message")
-    return message if isinstance(message, str) else "refused without a sentence"
+    return message if isinstance(message, str) else ""
 
 
 def _midnight(account: Account[Settings]) -> float:

@@ -65,7 +65,7 @@ def contact_fields(settings: Settings | None = None) -> dict[str, Field]:
         "date_of_birth": Field("The birthday.", At("traits.birthday"), forms.text),
         "gender": Field("The gender.", At("traits.gender"), forms.text),
         "properties": Field(
-            "All other traits, by their names in lower case.",
+            "All other traits, by names in lower or in snake case, whichever there is.",
             At("traits"),
             others(
                 frozenset(
@@ -107,9 +107,9 @@ def company_fields(settings: Settings | None = None) -> dict[str, Field]:
         "description": Field("What it does.", At("traits.description"), forms.text),
         **_place_fields(),
         "properties": Field(
-            "All other traits, by their names in lower case.",
+            "All other traits, by names in lower or in snake case, whichever there is.",
             At("traits"),
-            others(frozenset({"address", "employees", "employee_count", "employeecount"})),
+            others(frozenset({"address", "employees", "employee_count"})),
         ),
         "contact_email": Field(
             "The e-mail address of the contact to link.", At("context.traits.email"), address
@@ -164,7 +164,7 @@ def event_fields(settings: Settings | None = None) -> dict[str, Field]:
         ),
         "occurredAt": Field("When it happened, in ISO 8601.", At("timestamp"), forms.text),
         "properties": Field(
-            "The event's properties, by their names in lower case.",
+            "The event's properties, by names in lower or in snake case, whichever there is.",
             At("properties"),
             others(frozenset({"hs_object_id", "hubspotutk", "utk"})),
         ),

@@ -37,7 +37,7 @@ from destinations.hubspot.properties import (
     sorted_out,
 )
 from destinations.hubspot.settings import Settings
-from destinations.hubspot.upsert import Written, upsert
+from destinations.hubspot.upsert import Written, blamed, upsert
 from destinations.spec import (
     Account,
     Action,
@@ -183,28 +183,22 @@ def send_events(rows: Sequence[Row], account: Account[Settings]) -> Talk:
     for place, row in enumerate(rows):
         defined = yield from _definition(row.fields["eventName"], account)
         if isinstance(defined, Catalogue | None):
-            inputs[place] = _occurrence(row, defined)
+            inputs[place] = (*_occurrence(row, defined), defined)
         else:
             outcomes[place] = defined
     if inputs:
-        reply = yield post(account, "send", {"inputs": [one for one, _ in inputs.values()]})
-        for place, (_, dropped) in inputs.items():
-            outcomes[place] = _heard(reply, dropped, account)
-    for place, outcome in outcomes.items():
-        if isinstance(outcome, Refused) and outcome.code in GONE:
-            account.forget(rows[place].fields["eventName"])
+        reply = yield post(account, "send", {"inputs": [one for one, _, _ in inputs.values()]})
+        for place, (event, dropped, defined) in inputs.items():
+            outcome = _heard(reply, dropped, account)
+            outcomes[place] = blamed(outcome, f"event {event['eventName']}", defined, account)
     return [outcomes[place] for place in range(len(rows))]
-
-
-GONE = ("unknown_property", "unknown_event_definition")
-"""What shows that a definition is not as it was."""
 
 
 def _definition(name: str, account: Account[Settings]) -> Part[Catalogue | Outcome | None]:
     """The properties of an event's definition; None where the settings say not to ask."""
     if account.settings.unknown_properties == "fail":
         return None
-    known: Catalogue | None = account.recall(name)
+    known: Catalogue | None = account.recall(f"event {name}")
     if known is not None:
         return known
     reply = yield get(account, "definition", id=name)
@@ -216,7 +210,7 @@ def _definition(name: str, account: Account[Settings]) -> Part[Catalogue | Outco
             else meaning(reply, account)
         )
     found = catalogue_of(reply, "properties", account.now)
-    account.note(name, found, account.settings.property_cache_seconds)
+    account.note(f"event {name}", found, account.settings.property_cache_seconds)
     return found
 
 
@@ -320,9 +314,9 @@ destination = Destination(
             idempotency=Idempotency.UPSERT,
             # Two rows of one key: "Duplicate IDs found in batch input", and all hundred are lost.
             batch_for=lambda s: Batch(
-                rows=100, unique=lambda row: row.fields[s.contact_id_property], atomic=True
+                rows=100, unique=lambda row: row.fields[s.contact_id_property].lower(), atomic=True
             ),
-            batch=Batch(rows=100, unique=lambda row: row.fields["email"], atomic=True),
+            batch=Batch(rows=100, unique=lambda row: row.fields["email"].lower(), atomic=True),
             rate=CRM,
         ),
         Action(
@@ -334,7 +328,7 @@ destination = Destination(
             talk=upsert_companies,
             idempotency=Idempotency.UPSERT,
             batch_for=lambda s: Batch(
-                rows=100, unique=lambda row: row.fields[s.company_id_property], atomic=True
+                rows=100, unique=lambda row: row.fields[s.company_id_property].lower(), atomic=True
             ),
             batch=Batch(rows=100, atomic=True),
             rate=CRM,

@@ -13,6 +13,7 @@ import orjson
 from destinations.spec import Reply, Unfit, Unreadable, forms
 
 _ODD = re.compile(r"[^a-z0-9_]")
+_HUMP = re.compile(r"([a-z0-9])([A-Z])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 """A name that a property may be created under."""
@@ -43,12 +44,21 @@ def catalogue_of(reply: Reply, key: str, now: float) -> Catalogue:
     )
 
 
-def name_of(said: str) -> str:
+def name_of(said: str, catalogue: Catalogue | None = None) -> str:
     """`planName` and `Plan Name` as HubSpot may have them: `planname` and `plan_name`.
 
-    HubSpot does not normalise on the wire: `firstName` would be an unknown property.
+    Where the account has no `planname` but has `plan_name`, that one is meant. HubSpot does not
+    normalise on the wire: `planName` would be an unknown property.
     """
-    return _ODD.sub("_", said.strip().lower())[:100]
+    name = _ODD.sub("_", said.strip().lower())[:100]
+    if catalogue is not None and name not in catalogue.types:
+        snake = _snake(said)
+        return snake if snake in catalogue.types else name
+    return name
+
+
+def _snake(said: str) -> str:
+    return _ODD.sub("_", _HUMP.sub(r"\1_\2", said.strip()).lower())[:100]
 
 
 def value_of(value: Any, type: str = "") -> str:  # noqa: A002 - HubSpot's word
@@ -89,19 +99,18 @@ def address(value: Any) -> str:
 
 
 def others(mapped: frozenset[str] = frozenset()) -> Callable[[Any], dict[str, Any]]:
-    """All of an object under names of properties, without what is `mapped` already.
+    """All of an object but what is `mapped` already, by its names in snake case, and what is empty.
 
-    What is empty is left out: to HubSpot it would mean to clear the property.
+    To HubSpot, an empty value would mean to clear the property.
     """
 
     def form(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise Unfit("is no object")
-        named = {name_of(str(key)): inner for key, inner in value.items()}
         return {
             name: inner
-            for name, inner in named.items()
-            if name not in mapped and inner is not None and inner not in ("", [], {})
+            for name, inner in value.items()
+            if inner is not None and inner not in ("", [], {}) and _snake(name) not in mapped
         }
 
     return form
@@ -111,8 +120,13 @@ def sorted_out(
     said: Mapping[str, Any], catalogue: Catalogue | None
 ) -> tuple[dict[str, str], list[str]]:
     """The properties as text, and the names of those that the account does not have."""
+    named: dict[str, Any] = {}
+    for key, value in said.items():
+        name = name_of(key, catalogue)
+        if name == key or name not in said:  # who spells it as HubSpot does is right
+            named[name] = value
     if catalogue is None:
-        return {name: value_of(value) for name, value in said.items()}, []
+        return {name: value_of(value) for name, value in named.items()}, []
     types = catalogue.types
-    known = {name: value_of(v, types[name]) for name, v in said.items() if name in types}
-    return known, sorted(name for name in said if name not in types)
+    known = {name: value_of(v, types[name]) for name, v in named.items() if name in types}
+    return known, sorted(name for name in named if name not in types)

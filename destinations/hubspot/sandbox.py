@@ -128,6 +128,9 @@ class Sandbox:
                 return handler(*parts, object_of(request), now)
             except Bad as bad:
                 return Reply.of(bad.status, bad.body())
+            except (AttributeError, KeyError, TypeError):
+                # A list where a text belongs, and whatever else has not the shape of theirs.
+                return Reply.of(400, Bad("Invalid input JSON: Cannot deserialize value").body())
         return Reply.of(404, {"status": "error", "message": "No path here"})
 
     def _token(self, request: Request, now: float, dated: bool) -> Reply:

@@ -81,7 +81,7 @@ class Settings(VendorSettings):
         try:
             if name is not None:
                 ZoneInfo(name)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError("is no time zone that this machine knows") from None
         return name
 

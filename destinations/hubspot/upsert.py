@@ -12,6 +12,7 @@ from destinations.hubspot.properties import (
     NAME,
     Catalogue,
     catalogue_of,
+    name_of,
     sorted_out,
 )
 from destinations.hubspot.settings import Settings
@@ -98,7 +99,7 @@ def upsert(
         written = _written(reply.object(), inputs, key)
     else:
         written = [Written(meaning(reply, account))] * len(rows)
-    written = [Written(_blamed(w.outcome, kind, catalogue, account), w.id) for w in written]
+    written = [Written(blamed(w.outcome, kind, catalogue, account), w.id) for w in written]
     if reply.ok or len(rows) == 1:
         written = yield from _settled(written, inputs, kind, key, account)
     return written
@@ -133,7 +134,7 @@ def _catalogue(
             return meaning(reply, account)
         catalogue = catalogue_of(reply, "results", account.now)
         account.note(kind, catalogue, settings.property_cache_seconds)
-    missing = {name for name in (*names, key) if name not in catalogue.types}
+    missing = {name_of(name, catalogue) for name in (*names, key)} - catalogue.types.keys()
     if settings.unknown_properties == "create" and account.recall(f"{kind} denied") is None:
         # The key first, in case that there are more than one call takes.
         wanted = sorted(filter(NAME.fullmatch, missing), key=lambda name: (name != key, name))
@@ -240,8 +241,8 @@ def _note(one: Input, properties: Mapping[str, Any]) -> str:
     return "; ".join(notes)
 
 
-def _blamed(
-    outcome: Outcome, kind: str, catalogue: Catalogue | None, account: Account[Settings]
+def blamed(
+    outcome: Outcome, note: str, catalogue: Catalogue | None, account: Account[Settings]
 ) -> Outcome:
     """An unknown property that we thought to be known: ask again for the catalogue, and try again.
 
@@ -249,8 +250,10 @@ def _blamed(
     """
     if not (isinstance(outcome, Refused) and outcome.code == "unknown_property" and catalogue):
         return outcome
-    account.forget(kind)
-    return Failed("stale_catalogue") if account.now - catalogue.at >= STALE else outcome
+    if account.now - catalogue.at < STALE:
+        return outcome
+    account.forget(note)
+    return Failed("stale_catalogue")
 
 
 def _settled(
