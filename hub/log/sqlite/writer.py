@@ -209,13 +209,9 @@ class Writer:
 
     def _transact(self, jobs: list[_Job]) -> list[tuple[_Job, Any]]:
         db = self._begin()
-        try:
-            answers = self._append(db, [job for job in jobs if isinstance(job, _Append)])
-            answers += [(job, job.deed(db)) for job in jobs if isinstance(job, _Deed)]
-            db.execute("COMMIT")
-        except BaseException:
-            self._ends.version = -1
-            raise
+        answers = self._append(db, [job for job in jobs if isinstance(job, _Append)])
+        answers += [(job, job.deed(db)) for job in jobs if isinstance(job, _Deed)]
+        db.execute("COMMIT")
         return answers
 
     def _begin(self) -> sqlite3.Connection:

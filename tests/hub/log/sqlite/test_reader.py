@@ -12,6 +12,8 @@ from hub.log import EVENTS, Entry
 from hub.log.settings import SqliteLog as Settings
 from hub.log.sqlite import SqliteLog
 from hub.log.sqlite.doorbell import folder_of
+from hub.log.sqlite.members import Member
+from hub.log.sqlite.reader import fetch
 from tests.hub.log.child import child
 from tests.hub.log.scenes import PATIENCE, by_key, numbered, settled, take_all, take_until, until
 
@@ -70,6 +72,32 @@ async def test_a_stopped_process_is_followed(tmp_path: Path) -> None:
         other.signal(signal.SIGCONT)
         await take_until([reader], lambda _: len(reader.partitions) == 1)
     await log.close()
+
+
+async def test_a_killed_process_is_followed_before_its_lease(tmp_path: Path) -> None:
+    """A process that was killed is known to be dead by its bell, however long the lease is."""
+    settings = Settings(path=tmp_path / "hub.db", partitions=2)
+    log = await SqliteLog.open(settings, lease=1e6)
+    reader = await log.open_reader(EVENTS, "g")
+    async with asyncio.timeout(PATIENCE), child("hold", settings, "g") as other:
+        await take_until([reader], lambda _: len(reader.partitions) == 1)
+        await other.kill()
+        await take_until([reader], lambda _: len(reader.partitions) == 2)
+    await log.close()
+
+
+async def test_a_member_is_given_nothing_that_it_does_not_own(tmp_path: Path) -> None:
+    """What a member asks for is given only as far as the file says that it is the member's."""
+    log = await SqliteLog.open(Settings(path=tmp_path / "hub.db", partitions=1))
+    await log.append(EVENTS, numbered("a", range(3)))
+    reader = await log.open_reader(EVENTS, "g")
+    stale = Member("gone", "p", EVENTS, "g")
+
+    given = await log.ask(lambda db: fetch(db, stale, {0: 0}, 10))
+    await reader.close()
+    await log.close()
+
+    assert (set(), {}) == given
 
 
 async def test_a_deep_partition_does_not_starve_its_neighbour(tmp_path: Path) -> None:

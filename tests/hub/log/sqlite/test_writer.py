@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.clock import FakeClock
 from hub.log import EVENTS, Entry, LogUnavailable
 from hub.log.settings import SqliteLog as Settings
 from hub.log.sqlite import SqliteLog
@@ -91,6 +92,19 @@ async def test_offsets_follow_those_of_another_process(tmp_path: Path) -> None:
         await log.close()
 
     assert list(range(60)) == [place.offset for place in places]
+
+
+async def test_times_do_not_step_back(tmp_path: Path) -> None:
+    """When the clock is set back, a partition's times stand still, so that they can be searched."""
+    clock = FakeClock(1_000.0)
+    log = await SqliteLog.open(Settings(path=tmp_path / "hub.db", partitions=1), clock=clock)
+    await log.append(EVENTS, numbered("a", range(1)))
+    clock.advance(-100)
+    await log.append(EVENTS, numbered("a", range(1)))
+    times = [record.at for record in await read_all(log, EVENTS)]
+    await log.close()
+
+    assert [1_000.0, 1_000.0] == times
 
 
 async def test_a_deed_that_fails_harms_nobody_later(tmp_path: Path) -> None:
