@@ -5,7 +5,8 @@
 2. The key decides the partition (as Kafka's default partitioner would). A group's reader gets every
    record of its partitions in order, at least once, from its committed place on.
 
-One contract suite (`tests/hub/log/test_contract*.py`, `test_processes.py`) runs against memory, SQLite and Kafka.
+One contract suite (`tests/hub/log/test_contract*.py`, `test_processes.py`) runs against memory,
+SQLite and Kafka.
 """
 
 from __future__ import annotations
