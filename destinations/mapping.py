@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as slot  # `field` is a mapped one here
 from typing import Any, Protocol
 
 
@@ -24,11 +25,16 @@ class At:
     """The value at a dotted path: `properties.products.0.price`."""
 
     path: str
+    steps: tuple[str, ...] = slot(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple(self.path.split(".")))
 
     def find(self, event: Mapping[str, Any]) -> Any:
         value: Any = event
-        for step in self.path.split("."):
-            if isinstance(value, Mapping):
+        for step in self.steps:
+            # A vendor may ask a hundred paths of an event: `dict` first spares the slow check.
+            if isinstance(value, (dict, Mapping)):
                 value = value.get(step)
             elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
                 value = value[int(step)]
