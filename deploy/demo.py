@@ -235,7 +235,7 @@ def shop(host: str, key: str, people: int) -> int:
         sent += 5
     client.group("user-001", "acme", {"name": "Acme", "employees": 12})
     # The SDK lets this through; ingest refuses it, keeps it, and says why.
-    client.track("user-002", "Order Completed", {"order_id": "x"}, {"consent": []})
+    client.track("user-002", "Segment Consent Preference Updated", {})
     sent += 2
     client.flush()
     client.join()

@@ -20,7 +20,11 @@ def main() -> int:
     people = int(os.environ["PEOPLE"])
     for n in range(int(os.environ["COUNT"])):
         user = f"python-{n % people}"
-        context = {"traits": {"email": f"{user}@shop.example"}}
+        context = {
+            "traits": {"email": f"{user}@shop.example"},
+            "userAgent": "Mozilla/5.0 (X11; Linux x86_64)",
+            "page": {"url": "https://shop.example/checkout"},
+        }
         if n < people:
             client.identify(user, {"email": f"{user}@shop.example", "firstName": "Ada"}, context)
         properties = {"n": n, "order_id": f"o-{n}", "total": 9.9, "currency": "EUR"}

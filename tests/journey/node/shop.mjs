@@ -8,7 +8,11 @@ analytics.on('error', (error) => failed.push(String(error.code)))
 
 for (let n = 0; n < Number(COUNT); n++) {
   const userId = `node-${n % Number(PEOPLE)}`
-  const context = { traits: { email: `${userId}@shop.example` } }
+  const context = {
+    traits: { email: `${userId}@shop.example` },
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64)',
+    page: { url: 'https://shop.example/checkout' },
+  }
   if (n < Number(PEOPLE)) {
     analytics.identify({ userId, traits: { email: `${userId}@shop.example`, firstName: 'Ada' }, context })
   }
