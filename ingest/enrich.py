@@ -9,30 +9,23 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 AGENT_LETTERS: Final = 1_024
 """Of a User-Agent header; what is longer would be copied into each event of a batch."""
 
-# Prefixes of library names, and whose they are. Longest names need not come first: none of these
-# begins with another of another channel.
-_CHANNELS: Final = MappingProxyType(
-    {
-        "analytics.js": "browser",
-        "analytics-next": "browser",
-        "amp": "browser",
-        "RudderLabs JavaScript SDK": "browser",
-        "analytics-ios": "mobile",
-        "analytics-swift": "mobile",
-        "analytics-android": "mobile",
-        "analytics-kotlin": "mobile",
-        "analytics-react-native": "mobile",
-        "@segment/analytics-react-native": "mobile",
-        "react-native": "mobile",
-        "analytics_flutter": "mobile",
-        "analytics-flutter": "mobile",
-    }
+# How the names of libraries begin that run at the user's.
+_BROWSER: Final = ("analytics.js", "analytics-next", "amp", "RudderLabs JavaScript SDK")
+_MOBILE: Final = (
+    "analytics-ios",
+    "analytics-swift",
+    "analytics-android",
+    "analytics-kotlin",
+    "analytics-react-native",
+    "@segment/analytics-react-native",
+    "react-native",
+    "analytics_flutter",
+    "analytics-flutter",
 )
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,10 +43,11 @@ class Connection:
 
 def channel_of(library: str) -> str | None:
     """Whose library this is: browser, mobile, server; None when it does not say."""
-    for prefix, channel in _CHANNELS.items():
-        if library.startswith(prefix):
-            return channel
-    return "server" if library else None
+    if not library:
+        return None
+    if library.startswith(_BROWSER):
+        return "browser"
+    return "mobile" if library.startswith(_MOBILE) else "server"
 
 
 def enrich(

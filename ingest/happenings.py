@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from hub.clock import Clock
 from hub.metrics import Metrics
@@ -52,18 +52,21 @@ class Happenings:
         self._log = structlog.get_logger("ingest")
         self._quiet: dict[tuple[str, str], _Quiet] = {}
         self._meters = {name: self._meters_of(name) for name in sources}
-        self._answers: dict[tuple[str, int], Counter] = {}
+        self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._append_seconds = metrics.ingest_append_seconds
         self._in_flight = metrics.ingest_in_flight_bytes
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        counter = self._answers.get((route, status))
-        if counter is None:
-            counter = self._metrics.ingest_requests.labels(route, str(status))
-            self._answers[route, status] = counter
-        counter.inc()
-        self._metrics.ingest_request_seconds.labels(route).observe(seconds)
+        meters = self._answers.get((route, status))
+        if meters is None:
+            meters = (
+                self._metrics.ingest_requests.labels(route, str(status)),
+                self._metrics.ingest_request_seconds.labels(route),
+            )
+            self._answers[route, status] = meters
+        meters[0].inc()
+        meters[1].observe(seconds)
 
     def received(self, source: str, size: int, *, retried: bool) -> None:
         """A request of a source arrived; `size` is its bytes before inflation."""

@@ -175,7 +175,8 @@ class Intake:
     def _judged(
         self, source: Source, call: Call, envelope: Envelope, now: float
     ) -> tuple[list[Valid], list[Rejected]]:
-        receipt = Receipt(int(now * 1_000), call.retries > 0, call.connection)
+        at = int(now * 1_000)
+        receipt = Receipt(at, iso_of(at), call.retries > 0, call.connection)
         valid: list[Valid] = []
         refused: list[Rejected] = []
         for index, item in enumerate(envelope.items):

@@ -48,7 +48,7 @@ def corrected(
 def iso_of(milliseconds: int) -> str:
     """As Segment writes times: `2026-11-21T10:00:00.000Z`."""
     seconds, rest = divmod(milliseconds, 1_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03d}Z"
 
 
 def _of_text(text: str) -> int | None:
@@ -72,7 +72,7 @@ def _of_text(text: str) -> int | None:
 
 
 def _of_number(number: float) -> int | None:
-    if not math.isfinite(number) or number <= 0:
+    if not 0 < number < 1e22:
         return None
     factor = next(factor for limit, factor in _UNITS if number < limit)
     whole = int(number * factor) if factor != 1.0 else int(number)

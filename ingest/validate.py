@@ -54,6 +54,7 @@ class Receipt:
     """What is the same for all events of one request."""
 
     received: int
+    received_at: str
     retried: bool
     connection: Connection
 
@@ -202,7 +203,7 @@ def _date(event: dict[str, Any], receipt: Receipt, correct: bool) -> bool:
         correct=correct,
     )
     event["timestamp"] = iso_of(at)
-    event["receivedAt"] = iso_of(receipt.received)
+    event["receivedAt"] = receipt.received_at
     return receipt.received - at > LATE
 
 

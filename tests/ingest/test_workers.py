@@ -16,7 +16,7 @@ from hub.log.opening import open_log
 from hub.log.settings import SqliteLog
 from ingest.keys import hash_of
 from ingest.workers import free_port
-from tests.ingest.scenes import KEY, basic, track
+from tests.ingest.scenes import KEY, basic, track, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -159,8 +159,12 @@ async def test_a_worker_that_dies_is_begun_again(begin) -> None:
     async with begin("--workers", "2") as hub, fresh() as client:
         (killed, other) = hub.children()
         os.kill(killed, signal.SIGKILL)
-        while len(pids := hub.children()) < 2 or killed in pids:
-            await asyncio.sleep(0.01)
+
+        async def again() -> bool:
+            pids = hub.children()
+            return len(pids) == 2 and killed not in pids
+
+        await until(again)
         await hub.ready()
 
         assert other in hub.children()
@@ -173,11 +177,14 @@ async def test_workers_end_with_the_one_who_started_them(begin) -> None:
         children = hub.children()
         hub.process.kill()
         await hub.process.wait()
-        while any(Path(f"/proc/{pid}").exists() and not zombie(pid) for pid in children):
-            await asyncio.sleep(0.01)
+
+        async def gone() -> bool:
+            return all(ended(pid) for pid in children)
+
+        await until(gone)
 
 
-def zombie(pid: int) -> bool:
+def ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):

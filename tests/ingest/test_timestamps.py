@@ -1,0 +1,67 @@
+"""When it happened, by the sender's clock and ours."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.timestamps import corrected, iso_of, milliseconds_of
+
+AT = 1_795_255_200_000
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("2026-11-21T10:00:00Z", AT),
+        ("2026-11-21T10:00:00", AT),
+        ("2026-11-21 10:00:00.1+00:00", AT + 100),
+        ("2026-11-21T10:00:00.999999999Z", AT + 999),
+        ("2026-11-21T02:00:00-08:00", AT),
+        (AT, AT), (AT / 1_000, AT), (AT * 1_000, AT), (AT * 1_000_000, AT), (str(AT), AT),
+        ("0001-01-01T00:00:00Z", None), ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None), ("", None), ("x" * 1_000, None), ("nan", None),
+        ("inf", None), (float("inf"), None), (0, None), (-5, None), (True, None), (None, None),
+        ([], None), ({}, None), (10**400, None),
+    ],
+)  # fmt: skip
+def test_times_are_read_or_not_there(value: object, read: int | None) -> None:
+    """What cannot be read is a time not given, and never an error."""
+    assert read == milliseconds_of(value)
+
+
+@given(st.text() | st.floats() | st.integers() | st.datetimes().map(str))
+def test_no_value_breaks_the_reading(value: object) -> None:
+    """What is read can be written."""
+    read = milliseconds_of(value)
+
+    assert read is None or 24 == len(iso_of(read))
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 2), timezones=st.just(UTC)))
+def test_what_we_write_we_read(moment: datetime) -> None:
+    """To the millisecond."""
+    written = iso_of(milliseconds_of(moment.isoformat()) or 0)
+
+    assert moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") == written
+
+
+@pytest.mark.parametrize(
+    ("own", "sent", "options", "at"),
+    [
+        (None, AT, {}, AT),
+        (AT - 5, None, {}, AT - 5),
+        (AT - 3_600_005, AT - 3_600_000, {}, AT - 5),
+        (AT - 9, AT - 9, {}, AT - 9),
+        (AT - 9, AT - 3, {"retried": True}, AT - 9),
+        (AT - 9, AT - 3, {"correct": False}, AT - 9),
+        (AT + 9, None, {}, AT),
+        (AT - 3, AT - 9, {}, AT),
+    ],
+)
+def test_the_correction(
+    own: int | None, sent: int | None, options: dict[str, bool], at: int
+) -> None:
+    """The formula, its exceptions, and never later than the receipt."""
+    assert at == corrected(own, sent, AT, **({"retried": False} | options))
