@@ -33,7 +33,7 @@ from destinations.meta import answers, identity
 from destinations.meta.meta import Settings, destination
 from destinations.meta.sandbox import APP_SECRET, DATASET, TOKEN, Sandbox
 from destinations.plan import Boarding
-from destinations.spec import Delivered, Outcome, Reply, Request, Unfit, forms
+from destinations.spec import Barred, Delivered, Outcome, Reply, Request, Unfit, forms
 from hub.clock import FakeClock
 from tests.destinations.cases import NOW, cases_of, play
 
@@ -533,6 +533,17 @@ async def test_nothing_personal_goes_in_clear() -> None:
     for word in ("alice", "444", "mary", "brien", "1990", "francisco", "94103"):
         assert word not in body
     assert TOKEN not in played.requests[0].url
+
+
+async def test_an_echoed_token_is_masked() -> None:
+    """Meta repeats a token that it does not know; what a person is told of it does not."""
+    token = "EAABwrongTokenThatNobodyEverIssued01"
+    case = cases_of("meta")[0]
+    error = {"message": f"Malformed access token {token}", "code": 190}
+    played = await play(case, None, "http://sandbox.invalid", [Reply.of(400, {"error": error})])
+    [outcome] = played.outcomes
+
+    assert Barred("token_dead", "(190) Malformed access token ***") == outcome
 
 
 async def test_a_batch_rides_together() -> None:
