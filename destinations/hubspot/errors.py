@@ -53,8 +53,6 @@ RULES: tuple[Rule, ...] = (
     Rule(401, "EXPIRED_AUTHENTICATION", "barred", "expired_authentication"),
     Rule(401, "", "barred", "invalid_authentication"),
     Rule(403, "MISSING_SCOPES", "barred", "missing_scopes"),
-    Rule(404, "OBJECT_NOT_FOUND", "refused", "object_not_found"),
-    Rule(404, "resource not found", "refused", "object_not_found"),
     Rule(409, "CONFLICT", "refused", "conflict"),
     Rule(423, "", "failed", "locked", after=2.0),
     Rule(429, "DAILY", "busy", "daily_limit"),
@@ -64,17 +62,21 @@ RULES: tuple[Rule, ...] = (
     Rule(477, "", "busy", "account_migration", after=60.0),
 )
 
+# A 404 is about a record only where one was asked for by its id. From a batch it means that a path
+# has gone (a version has ended, say), which bars: it must not bury a hundred events a time.
+RECORD_RULES: tuple[Rule, ...] = (
+    Rule(404, "OBJECT_NOT_FOUND", "refused", "object_not_found"),
+    Rule(404, "resource not found", "refused", "object_not_found"),
+)
+
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 
 
 def meaning(reply: Reply, account: Account[Settings]) -> Failed | Refused | Barred | Busy:
     """What a reply that is not good news means for all that was asked."""
-    try:
-        error = reply.object()
-    except Unreadable:
-        error = {}
-    words, message = _words(error), _message(error)
-    rule = _rule(reply.status, words)
+    error = _error(reply)
+    message = _message(error)
+    rule = _rule(RULES, reply.status, _words(error))
     if rule is None:
         outcome = by_status(reply, account.now)
         if isinstance(outcome, Refused) and message:
@@ -93,13 +95,23 @@ def meaning(reply: Reply, account: Account[Settings]) -> Failed | Refused | Barr
             return Busy(retry_after(reply, account.now, wait), rule.code)
 
 
+def record_meaning(reply: Reply, account: Account[Settings]) -> Failed | Refused | Barred | Busy:
+    """What a reply that is not good news means where records were named by their ids."""
+    outcome = meaning(reply, account)
+    if isinstance(outcome, Barred) and reply.status == 404:
+        error = _error(reply)
+        rule = _rule(RECORD_RULES, 404, _words(error))
+        return outcome if rule is None else Refused(rule.code, _message(error))
+    return outcome
+
+
 def row_meaning(error: Mapping[str, Any]) -> Failed | Refused:
     """What one entry of a 207's `errors` means for its row.
 
     It carries no status: the markers of refusals decide. What is no known refusal is tried again.
     """
     words = _words(error)
-    for rule in RULES:
+    for rule in (*RULES, *RECORD_RULES):
         if rule.word == "refused" and rule.marker in words:
             return Refused(rule.code, _message(error))
     return Failed("row_error")
@@ -111,8 +123,15 @@ def existing_id(refused: Refused) -> str | None:
     return found[1] if found else None
 
 
-def _rule(status: int, words: str) -> Rule | None:
-    return next((r for r in RULES if r.status == status and r.marker in words), None)
+def _rule(rules: tuple[Rule, ...], status: int, words: str) -> Rule | None:
+    return next((r for r in rules if r.status == status and r.marker in words), None)
+
+
+def _error(reply: Reply) -> dict[str, Any]:
+    try:
+        return reply.object()
+    except Unreadable:
+        return {}
 
 
 def _words(error: Mapping[str, Any]) -> str:

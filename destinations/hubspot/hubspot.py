@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from destinations.hubspot.calls import Part, get, post, url_of
-from destinations.hubspot.errors import meaning
+from destinations.hubspot.errors import meaning, record_meaning
 from destinations.hubspot.fields import (
     WHOSE,
     company_fields,
@@ -125,7 +125,7 @@ def _associated(
     wanted = [{"from": {"id": contact}, "to": {"id": to}} for contact, to in links.values()]
     reply = yield post(account, "associate", {"inputs": wanted})
     if not reply.ok:
-        outcome: Outcome = meaning(reply, account)
+        outcome: Outcome = record_meaning(reply, account)
         if isinstance(outcome, Refused) and outcome.code == "object_not_found":
             outcome = Delivered("not linked: the contact or the company has gone")
         return {**outcomes, **dict.fromkeys(links, outcome)}
@@ -195,20 +195,18 @@ def send_events(rows: Sequence[Row], account: Account[Settings]) -> Talk:
 
 
 def _definition(name: str, account: Account[Settings]) -> Part[Catalogue | Outcome | None]:
-    """The properties of an event's definition; None where the settings say not to ask."""
+    """The properties of an event's definition; None where we are not to ask, or there is none."""
     if account.settings.unknown_properties == "fail":
         return None
     known: Catalogue | None = account.recall(f"event {name}")
     if known is not None:
         return known
     reply = yield get(account, "definition", id=name)
+    if reply.status == 404:
+        # No such definition, or no such path: the answer to the event itself tells which.
+        return None
     if not reply.ok:
-        # One event without a definition must not hold back all others: it is no Barred.
-        return (
-            Refused("unknown_event_definition", f"the account has no event definition {name}")
-            if reply.status == 404
-            else meaning(reply, account)
-        )
+        return meaning(reply, account)
     found = catalogue_of(reply, "properties", account.now)
     account.note(f"event {name}", found, account.settings.property_cache_seconds)
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from destinations.hubspot.calls import Part, get, patch, post
-from destinations.hubspot.errors import existing_id, meaning, row_meaning
+from destinations.hubspot.errors import existing_id, meaning, record_meaning, row_meaning
 from destinations.hubspot.properties import (
     NAME,
     Catalogue,
@@ -286,7 +286,7 @@ def _settled(
         elif reply.ok:
             outcome = Failed("unreadable_reply")
         else:
-            outcome = meaning(reply, account)
+            outcome = record_meaning(reply, account)
             if isinstance(outcome, Refused) and outcome.code == "nothing_to_update":
                 outcome = Delivered("nothing to update")
         settled[place] = Written(outcome, record)
