@@ -1,0 +1,55 @@
+"""One process, from its opening to its end."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from hub.log.memory import MemoryLog
+from hub.settings import Misconfigured
+from ingest.serving import free_port
+from tests.ingest.scenes import HeldLog, hub_of, settings, track
+
+
+async def test_what_is_in_flight_is_heard_out() -> None:
+    """A request that was being answered when the end came is answered."""
+    log = HeldLog()
+    async with aiohttp.ClientSession() as client:
+        async with hub_of(settings(), log) as hub:
+            hub.client = client
+            sent = asyncio.create_task(hub.send(track()))
+            await log.entered.wait()
+            asyncio.get_running_loop().call_later(0.1, log.free.set)
+        reply = await sent
+
+    assert 200 == reply.status
+    assert 1 == len(await hub.events())
+
+
+async def test_a_plan_that_cannot_be_read_stops_the_start() -> None:
+    """Before a socket is opened."""
+    with pytest.raises(Misconfigured) as raised:
+        async with hub_of(settings(plan="nowhere")):
+            pass
+
+    assert ["sources.shop.plan"] == [fault.path for fault in raised.value.faults]
+
+
+async def test_a_log_that_is_away_makes_it_not_ready() -> None:
+    """Alive all the same."""
+    log = MemoryLog()
+    async with hub_of(settings(), log) as hub:
+        await log.close()
+        ready, alive = await hub.get("/readyz"), await hub.get("/healthz")
+
+    assert (503, 200) == (ready.status, alive.status)
+
+
+def test_a_held_port_can_be_shared() -> None:
+    """The one who starts workers keeps the port, and they listen on it."""
+    held, port = free_port("127.0.0.1", 0)
+    shared, same = free_port("127.0.0.1", port)
+    held.close()
+    shared.close()
+
+    assert port == same
