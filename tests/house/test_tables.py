@@ -87,7 +87,7 @@ def test_every_setting_has_a_sentence_and_is_used(path: str) -> None:
 def test_every_setting_is_in_the_example() -> None:
     """`deploy/hub.example.toml` shows every setting, so that nobody must read code to find one."""
     example = (HOUSE / "deploy" / "hub.example.toml").read_text("utf-8")
-    named = set(re.findall(r"^#?\s*([a-z_]+) *=", example, re.MULTILINE))
+    named = set(re.findall(r"(?:^#?\s*|[{,]\s*)([a-z_]+) *=", example, re.MULTILINE))
     tables = set(re.findall(r"[\w]+", " ".join(re.findall(r"^#?\s*\[+(.+?)\]+", example, re.M))))
     missing = {path for path in SETTINGS if path.rpartition(".")[2] not in named | tables}
 
