@@ -41,7 +41,7 @@ class Progress:
         if offset <= self.last:
             raise ValueError(f"offset {offset} begins after {self.last}")
         self.last = offset
-        if self.place is None:
+        if not self._open:
             self.place = offset
         self._open.append((offset, at))
 

@@ -1,0 +1,56 @@
+"""An event on its way."""
+
+from __future__ import annotations
+
+import pytest
+
+from destinations.item import Item
+from destinations.plan import Boarding
+from destinations.progress import Progress
+from tests.destinations.invented import NOW, event, plan
+
+
+def boarded() -> Item:
+    """An item that has boarded."""
+    item = Item(event(properties={"email": "a@b.example"}), Progress(0))
+    verdict = plan().judge(item.event, NOW)
+    assert isinstance(verdict, Boarding)
+    item.boarding = verdict
+    return item
+
+
+def test_on_board_it_has_an_action_and_a_row() -> None:
+    """What the plan said is what rides."""
+    item = boarded()
+
+    assert ("send", {"email": "a@b.example"}) == (item.action.name, item.row.fields)
+
+
+def test_off_board_it_has_neither() -> None:
+    """Asking an item for its row while it waits is a bug, and says so."""
+    item = boarded()
+    item.alight()
+
+    with pytest.raises(AssertionError, match="only while it is on board"):
+        _ = item.row
+    with pytest.raises(AssertionError, match="only while it is on board"):
+        _ = item.action
+
+
+def test_who_alights_forgets_the_parsed_body() -> None:
+    """A backlog that waits holds bytes and no parsed events; the event is the same."""
+    item = boarded()
+    before = item.event
+    item.alight()
+
+    assert "body" in before.__dict__
+    assert "body" not in item.event.__dict__
+    assert before == item.event
+    assert before.body == item.event.body
+
+
+def test_two_items_of_one_event_are_two() -> None:
+    """Items are told apart by themselves and not by what they hold."""
+    one, progress = event(), Progress(0)
+
+    assert Item(one, progress) != Item(one, progress)
