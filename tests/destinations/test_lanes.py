@@ -96,7 +96,7 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     @invariant()
     def the_next_due_is_the_earliest(self) -> None:
-        asleep = [due for due in self.due.values()]
+        asleep = list(self.due.values())
         next_due = self.lanes.next_due()
         if asleep and min(asleep) > self.now:
             assert min(asleep) == next_due

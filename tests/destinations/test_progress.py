@@ -14,31 +14,30 @@ from destinations.progress import Progress
 @given(
     gaps=st.lists(st.integers(1, 4), min_size=1, max_size=30),
     first=st.integers(0, 1_000),
-    data=st.data(),
+    picks=st.lists(st.none() | st.integers(0, 29), max_size=90),
 )
 def test_the_place_is_the_first_unfinished(
-    gaps: list[int], first: int, data: st.DataObject
+    gaps: list[int], first: int, picks: list[int | None]
 ) -> None:
     """In whatever order offsets finish, the place, the length and the oldest are the model's."""
     offsets = [first + sum(gaps[: n + 1]) for n in range(len(gaps))]
     progress = Progress(3)
     begun: list[int] = []
     unfinished: set[int] = set()
-    while begun != offsets or unfinished:
-        if begun != offsets and (not unfinished or data.draw(st.booleans())):
-            offset = offsets[len(begun)]
-            progress.begin(offset, offset * 10.0)
-            begun.append(offset)
-            unfinished.add(offset)
-        else:
-            offset = data.draw(st.sampled_from(begun))
+    for pick in [None, *picks, *range(30)]:
+        if pick is None and begun != offsets:
+            begun.append(offsets[len(begun)])
+            progress.begin(begun[-1], begun[-1] * 10.0)
+            unfinished.add(begun[-1])
+        elif pick is not None:
+            offset = begun[pick % len(begun)]
             progress.finish(offset)
             unfinished.discard(offset)
-        kept = [o for o in begun if o >= min(unfinished, default=begun[-1] + 1)]
+        place = min(unfinished, default=begun[-1] + 1)
 
-        assert min(unfinished, default=begun[-1] + 1) == progress.place
-        assert (min(unfinished) * 10.0 if unfinished else None) == progress.oldest
-        assert len(kept) == len(progress)
+        assert place == progress.place
+        assert (place * 10.0 if unfinished else None) == progress.oldest
+        assert sum(offset >= place for offset in begun) == len(progress)
         assert begun[-1] == progress.last
 
 

@@ -63,7 +63,7 @@ def test_any_day_ends_well(
     ]
     dull = 0
 
-    def script(now: float, bus: Bus[Item]) -> tuple[float, list[Outcome]]:
+    def script(_: float, bus: Bus[Item]) -> tuple[float, list[Outcome]]:
         kinds, weights = [o for _, o in WEATHER], [w for w, _ in WEATHER]
         if dice.random() < 0.1:
             return dice.random() * 5, refused(bus)
@@ -138,7 +138,7 @@ def test_busy_holds_the_limiter_and_spends_no_attempt() -> None:
     """Nobody of that rate leaves until then, another rate's do; nothing counts as retried."""
     answers = iter([Busy(30.0)])
 
-    def script(now: float, bus: Bus[Item]) -> tuple[float, list[Outcome]]:
+    def script(_: float, bus: Bus[Item]) -> tuple[float, list[Outcome]]:
         assert all(item.attempts == 0 for item in bus.riders)
         return 1.0, [next(answers, Delivered())]
 
@@ -271,7 +271,7 @@ def test_a_wish_is_waited_for() -> None:
 
 def test_a_hint_holds_the_limiter() -> None:
     """What a reply's headers hint at holds the next request, and a broken hint holds nobody."""
-    for hint, expected in ((lambda reply, wall: 7.0, 7.1), (_broken, 0.1)):
+    for hint, expected in ((lambda *_: 7.0, 7.1), (_broken, 0.1)):
         made = vendor(action(), hint=hint)
         day = Day(plan(of=made, max_in_flight=1))
         day.take(record(0, "a"), record(1, "b"))
@@ -310,9 +310,7 @@ def test_a_blocked_stop_is_bounded() -> None:
     """A held action seats no more than STOP heads, and nothing spins while it is held."""
     day = Day(plan(action(rate=Rate("all", (Window(1, 1_000.0),)))))
     day.take(*(record(n, f"u{n}") for n in range(STOP + SEATS + 10)))
-    waits: list[float | None] = []
-    for _ in range(8):
-        waits.append(day.depart().wait)
+    waits = [day.depart().wait for _ in range(8)]
 
     assert STOP == len(day.station._batcher)
     assert 1_000.0 == pytest.approx(waits[-1], rel=0.03)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -149,7 +150,7 @@ def test_what_is_filtered_ends_at_once() -> None:
 
 def test_what_is_accepted_is_counted_once() -> None:
     """However often it is tried, an event is accepted once, delivered once, and timed."""
-    answers = iter([Failed("x"), Failed("x"), Busy(1.0)])
+    answers: Iterator[Outcome] = iter([Failed("x"), Failed("x"), Busy(1.0)])
     day = Day(plan(), lambda *_: (0.0, [next(answers, Delivered("dropped a field"))]))
     day.take(record(0))
     with capture_logs() as logs:
