@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from hub.clock import Clock
 from hub.log import EVENTS, REJECTED, Entry, EntryTooLarge, Log, LogError
@@ -18,6 +19,9 @@ from ingest.happenings import Happenings
 from ingest.validate import Valid
 
 Promise = asyncio.Future[bool]
+
+RECALLED: Final = 100_000
+"""Records read at the start, for their ids; a second or two of reading."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +93,32 @@ class Keeping:
         ticket.stay.kept = True
         done, _ = await asyncio.wait((task,), timeout=self._seconds)
         return task.result() if done else "log_slow"
+
+    async def recall(self, since: float) -> int:
+        """Learn the ids that the log took since then, at most RECALLED; returns how many.
+
+        A client whose answer was lost when a process died sends its events again to the next one.
+        """
+        learnt = 0
+        for status in await self._log.status():
+            if status.stream != EVENTS:
+                continue
+            for span in status.spans:
+                offset = await self._log.offset_at(EVENTS, span.partition, since)
+                offset = max(offset, span.end - RECALLED // len(status.spans))
+                while records := await self._log.read(EVENTS, span.partition, offset, 1_000):
+                    offset = records[-1].offset + 1
+                    headers = [dict(record.headers) for record in records]
+                    known = [
+                        digest_of(one["source"].decode(), one["id"].decode())
+                        for one in headers
+                        if "source" in one and "id" in one
+                    ]
+                    self._seen.confirm(known, self._clock.steady())
+                    learnt += len(known)
+                    if offset >= span.end:
+                        break
+        return learnt
 
     async def close(self) -> None:
         """Hear out the appends that are under way."""

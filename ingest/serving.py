@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from aiohttp import web
 
 import schemas
 from hub.clock import Clock
-from hub.log import Log
+from hub.log import Log, LogError
 from hub.metrics import Metrics
 from hub.process import health_routes
 from ingest.admission import Room
@@ -86,6 +86,10 @@ async def serving(
     async with AsyncExitStack() as stack:
         # Dying goes upwards: no new connections and requests first, then appends under way.
         stack.push_async_callback(keeping.close)
+        if ingest.dedupe_recall_seconds:
+            # Best effort: without it the hub serves, and takes some retries for new events.
+            with suppress(LogError):
+                await keeping.recall(clock.now() - ingest.dedupe_recall_seconds)
         runner = web.ServerRunner(server, shutdown_timeout=ingest.stop_seconds)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -82,6 +82,9 @@ class Ingest(BaseModel):
     dedupe_seconds: PositiveFloat = Field(
         86_400.0, description="Seconds for which a message id is remembered."
     )
+    dedupe_recall_seconds: NonNegativeFloat = Field(
+        600.0, description="Seconds of the log whose message ids are read at the start."
+    )
 
     @field_validator("trusted_proxies")
     @classmethod

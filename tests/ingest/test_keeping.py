@@ -3,6 +3,7 @@
 import asyncio
 
 from hub.log import EVENTS, REJECTED
+from hub.log.memory import MemoryLog
 from tests.ingest.scenes import AwayLog, HeldLog, Hub, track, until
 
 
@@ -77,3 +78,15 @@ async def test_room_is_held_until_the_append_ends(start) -> None:
 
     await until(free)
     assert [503, 503, 429, 429] == statuses
+
+
+async def test_a_process_knows_what_the_one_before_it_took(start) -> None:
+    """A client whose answer was lost in a kill sends again: to the next process, in vain."""
+    log = MemoryLog()
+    first = await start(log=log)
+    await first.send(*[track(messageId=str(number)) for number in range(50)])
+    second = await start(log=log)
+    replies = [await second.send(track(messageId=str(number))) for number in (0, 49, 50)]
+
+    assert [200] * 3 == [reply.status for reply in replies]
+    assert 51 == len(await second.events())
