@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
 import orjson
+import structlog
 from aiohttp import web
 
 from destinations import registry, sandbox
@@ -23,7 +25,7 @@ from destinations.settings import DestinationsSettings, plans
 from destinations.worker import Worker
 from hub import process
 from hub.clock import SystemClock
-from hub.log import DEAD_LETTERS, EVENTS, Log, LogError
+from hub.log import DEAD_LETTERS, EVENTS, Log, LogError, LogMisconfigured, LogUnavailable
 from hub.log.opening import open_log
 from hub.metrics import Metrics
 from hub.settings import Fault, Misconfigured, load, path_of
@@ -90,7 +92,9 @@ async def _run(options: argparse.Namespace) -> int:
     asked = process.asked_to_stop()
     async with AsyncExitStack() as stack:
         # Opened top to bottom, closed bottom to top: the log last, since all others write to it.
-        log = await open_log(settings.log)
+        log = await _opened(settings, asked)
+        if log is None:
+            return 0
         stack.push_async_callback(log.close)
         sender = await stack.enter_async_context(Sender())
         served = web.Application()
@@ -109,6 +113,24 @@ async def _run(options: argparse.Namespace) -> int:
             await asyncio.gather(*workers)
             measuring.cancel()
     return 0
+
+
+async def _opened(settings: DestinationsSettings, asked: asyncio.Event) -> Log | None:
+    """The log, as soon as it is there; None when we are asked to stop before.
+
+    Raises Misconfigured when waiting would not help.
+    """
+    while not asked.is_set():
+        try:
+            return await open_log(settings.log)
+        except LogMisconfigured as error:
+            raise Misconfigured([Fault("log", str(error))]) from None
+        except LogUnavailable as error:
+            structlog.get_logger("destinations").warning("the log is away", reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAG_SECONDS):
+                    await asked.wait()
+    return None
 
 
 async def _working(
@@ -206,7 +228,9 @@ async def _deadletters(options: argparse.Namespace) -> int:
     if options.destination and options.destination not in made:
         known = ", ".join(made) or "none"
         raise Misconfigured([Fault(options.destination, f"no such destination; there are {known}")])
-    log = await open_log(settings.log)
+    log = await _opened(settings, asyncio.Event())
+    if log is None:
+        return 1
     try:
         letters: list[DeadLetter] = []
         found = open_letters(log, destination=options.destination, code=options.code)
