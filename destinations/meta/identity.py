@@ -30,7 +30,7 @@ _TOO_LITTLE = (
 )
 _GENDERS = {"m": "m", "male": "m", "man": "m", "f": "f", "female": "f", "woman": "f"}
 _IN_PLACES = re.compile(r"[0-9.\s\-()]")
-_ZIP_PLUS_4 = re.compile(r"(\d{5})-?\d{4}")
+_ZIP_PLUS_4 = re.compile(r"([0-9]{5})[0-9]{4}")
 _UK_POSTCODE = re.compile(r"([a-z]{1,2}\d[a-z\d]?\d)[a-z]{2}")
 _FBC = re.compile(r"fb\.\d+\.\d+\.\S+")
 
@@ -88,13 +88,12 @@ def state(value: Any) -> str:
 def postcode(value: Any) -> str:
     """No blanks or dashes; five digits of a US ZIP; a UK code up to its sector.
 
-    The shape tells the country. The vendor's SDK cuts every code at its dash, which leaves `100`
-    of Tokyo's `100-0001`; Meta's page says "no spaces and no dash", and that is what is done here.
+    The shape tells the country: nobody else has nine digits. The vendor's SDK cuts every code at
+    its dash, which leaves `100` of Tokyo's `100-0001`; Meta's page says "no spaces and no dash".
     """
-    code = re.sub(r"\s", "", forms.text(value).lower())
+    code = re.sub(r"[\s\-]", "", forms.text(value).lower())
     if found := _ZIP_PLUS_4.fullmatch(code):
         return found[1]
-    code = code.replace("-", "")
     found = _UK_POSTCODE.fullmatch(code)
     return found[1] if found else code
 
