@@ -20,11 +20,19 @@ class Room:
         self.requests = 0
 
     def enter(self) -> Stay | None:
-        """A place for one more request; None when there is none."""
-        if self.requests >= self._max_requests or self.bytes >= self._max_bytes:
+        """A place for one more request; None when there is none.
+
+        Until its body is there it takes up bytes only: clients that are slow on purpose must not
+        be able to take every place.
+        """
+        if self.full or self.bytes >= self._max_bytes:
             return None
-        self.requests += 1
         return Stay(self)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many requests are worked on as may be."""
+        return self.requests >= self._max_requests
 
     def has(self, size: int) -> bool:
         """Whether so many bytes more would fit."""
@@ -37,8 +45,17 @@ class Stay:
 
     room: Room
     size: int = 0
+    begun: bool = False
     kept: bool = False
     left: bool = False
+
+    def begin(self) -> bool:
+        """The body is there: count as a request; False when there are too many of them."""
+        if self.room.full:
+            return False
+        self.begun = True
+        self.room.requests += 1
+        return True
 
     def grow(self, size: int) -> bool:
         """Take so many bytes more; False when they do not fit, and then nothing is taken."""
@@ -52,7 +69,7 @@ class Stay:
         """Give the place back; the second time does nothing."""
         if not self.left:
             self.left = True
-            self.room.requests -= 1
+            self.room.requests -= self.begun
             self.room.bytes -= self.size
 
 

@@ -109,6 +109,8 @@ class App:
             return self._overloaded()
         try:
             body = await receive(request, stay, self._patience)
+            if not stay.begin():
+                return self._overloaded()
             self._happenings.in_flight(self._room.bytes)
             return await self._intake.take(_call(request, path), body, stay)
         except Crowded:
@@ -124,7 +126,7 @@ class App:
 
     async def _pixel(self, request: web.BaseRequest, path: Path) -> Answer:
         stay = self._room.enter()
-        if stay is None:
+        if stay is None or not stay.begin():
             self._overloaded()
         else:
             try:

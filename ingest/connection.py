@@ -30,6 +30,7 @@ class Connection(web.RequestHandler):
         self._server = server
         self._late: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
+        self._heard = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -47,6 +48,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         before = self._request_count
         super().data_received(data)
         if self._request_count != before:
@@ -118,6 +120,10 @@ class Connection(web.RequestHandler):
 
     def _too_late(self) -> None:
         self._late = None
+        if not self._heard:
+            # Browsers and proxies connect ahead of need; a 408 would be read as the next answer.
+            self.force_close()
+            return
         self._server.happenings.unkept("slow_head")
         self._cut(refuse("slow_head"))
 
@@ -148,8 +154,8 @@ class Server(web.Server):
             "keepalive_timeout": idle_seconds,
             "lingering_time": linger_seconds,
             "max_line_size": 16_384,
-            "max_field_size": 16_384,
-            "max_headers": 100,
+            "max_field_size": 8_190,
+            "max_headers": 64,
             "read_bufsize": 65_536,
             "auto_decompress": False,
             "access_log": None,

@@ -149,8 +149,10 @@ class Keeping:
         if ticket.refused:
             await self._log.append(REJECTED, ticket.refused)
             self._happenings.refused(ticket.source, ticket.codes)
-        if ticket.others and not all(await asyncio.gather(*ticket.others)):
-            return "log_unavailable"
+        if ticket.others:
+            await asyncio.wait(ticket.others)
+            if not all(promise.result() for promise in ticket.others):
+                return "log_unavailable"
         if ticket.duplicates:
             self._happenings.duplicated(ticket.source, ticket.duplicates)
         return ""

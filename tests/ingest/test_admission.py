@@ -13,6 +13,7 @@ def test_a_room_is_left_as_it_was_entered() -> None:
     assert stay is not None
     assert other is not None
 
+    assert (True, True) == (stay.begin(), other.begin())
     assert None is room.enter()
     assert (True, False) == (stay.grow(100), other.grow(1))
     stay.leave()

@@ -46,9 +46,33 @@ async def test_what_is_no_http_is_answered_in_json(hub: Hub, head: bytes) -> Non
     assert {"success": False, "code": "invalid_request", "message": "malformed HTTP"} == said
 
 
-@pytest.mark.parametrize("head", [b"", b"P", b"POST /v1/t HTTP/1.1\r\nHost: a\r\nX-Slow: "])
+async def test_a_connection_that_says_nothing_is_closed_without_a_word(start) -> None:
+    """Browsers connect ahead of need, and would take a 408 for the answer to what comes next."""
+    hub = await start(ingest=QUICK)
+
+    assert b"" == await hub.talk()
+
+
+async def test_slow_bodies_do_not_take_every_place(start) -> None:
+    """A request counts when it has arrived."""
+    hub = await start(ingest={"max_requests_in_flight": 1})
+    head = b"POST /v1/t HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"
+    writers = []
+    for _ in range(5):
+        _, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+        writer.write(head)
+        await writer.drain()
+        writers.append(writer)
+    status = (await hub.send(track())).status
+    for writer in writers:
+        writer.close()
+
+    assert 200 == status
+
+
+@pytest.mark.parametrize("head", [b"P", b"POST /v1/t HTTP/1.1\r\nHost: a\r\nX-Slow: "])
 async def test_a_head_that_does_not_end_is_cut_off(start, head: bytes) -> None:
-    """A connection that says nothing, or not all of it, costs a socket for seconds only."""
+    """It costs a socket for seconds only."""
     hub = await start(ingest=QUICK)
     status, headers, said = parts(await hub.talk(head))
 
