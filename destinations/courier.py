@@ -87,7 +87,8 @@ def redact(sentence: str) -> str:
     """
     # The patterns take quadratic time, and a vendor's sentence can be its whole reply.
     sentence = sentence[: 4 * MAX_REASON]
-    masked = _OPAQUE.sub("***", _PHONE.sub("***", _EMAIL.sub("***", sentence)))
+    # Numbers last: one inside a token would be masked alone, and leave its ends to be read.
+    masked = _PHONE.sub("***", _OPAQUE.sub("***", _EMAIL.sub("***", sentence)))
     return masked[:MAX_REASON]
 
 

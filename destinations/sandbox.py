@@ -52,7 +52,6 @@ def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
 
     async def told(request: web.Request) -> web.Response:
         practice = _of(practices, request)
-        sandbox = practice.sandbox
         if request.method == "DELETE":
             practice = practices[practice.name] = Practice(practice.name)
         elif request.method == "POST":
@@ -60,8 +59,8 @@ def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
         elif request.query.get("journal") == "1":
             return _json(list(practice.journal))
         elif request.query.get("taken") == "1":
-            return _json([asdict(taken) for taken in list(sandbox.taken)])
-        return _json({"requests": practice.requests, "taken": len(sandbox.taken)})
+            return _json([asdict(taken) for taken in list(practice.sandbox.taken)])
+        return _json({"requests": practice.requests, "taken": len(practice.sandbox.taken)})
 
     async def answer(request: web.Request) -> web.StreamResponse:
         practice = _of(practices, request)

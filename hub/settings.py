@@ -146,9 +146,16 @@ def _walked(model: type[BaseModel], place: tuple[int | str, ...]) -> tuple[list[
         elif held:
             kinds = [kind for inner in held for kind in _kinds_of(inner)]
         elif number < len(place) - 1 or not any(hasattr(kind, "model_fields") for kind in kinds):
+            kinds = [kind for kind in kinds if step in _tags(kind)] or kinds
             continue
         steps.append(str(step))
     return steps, sentence
+
+
+def _tags(kind: Any) -> list[Any]:
+    """By what a union may tell this kind from others."""
+    fields = kind.model_fields.values() if hasattr(kind, "model_fields") else ()
+    return [tag for field in fields for tag in get_args(field.annotation)]
 
 
 def _last(holder: Any) -> Any:

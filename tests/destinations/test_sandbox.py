@@ -1,0 +1,139 @@
+"""Any vendor's sandbox on a socket, with a journal and faults on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from destinations import sandbox
+from destinations.sender import Sender
+from hub.clock import FakeClock
+from tests.destinations.cases import NOW, cases_of, play
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with TestClient(TestServer(sandbox.app(["webhook"], FakeClock(NOW)))) as made:
+        yield made
+
+
+async def said(client: Client, path: str, method: str = "GET", body: Any = None) -> Any:
+    """What the sandbox's own pages tell."""
+    data = None if body is None else orjson.dumps(body)
+    async with client.request(method, f"/_sandbox/{path}", data=data) as reply:
+        return await reply.json()
+
+
+async def knock(client: Client, path: str = "/webhook/x") -> tuple[int, bytes]:
+    """A request that is no webhook."""
+    async with client.post(path, data=b"{}") as reply:
+        return reply.status, await reply.read()
+
+
+async def test_it_keeps_what_it_took(client: Client) -> None:
+    """A delivered case is counted, taken and in the journal; DELETE begins anew."""
+    case = next(c for c in cases_of("webhook") if c.outcomes == ["delivered"])
+    async with Sender() as sender:
+        await play(case, sender, str(client.make_url("/webhook")).rstrip("/"))
+    counts = await said(client, "webhook")
+    taken = await said(client, "webhook?taken=1")
+    (line,) = await said(client, "webhook?journal=1")
+
+    assert {"requests": 1, "taken": 1} == counts
+    assert ["m-001"] == [one["id"] for one in taken]
+    assert ("POST", 200, NOW) == (line["method"], line["status"], line["at"])
+    assert {"requests": 0, "taken": 0} == await said(client, "webhook", "DELETE")
+    assert [] == await said(client, "webhook?journal=1")
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        ("/webhook", "/"),
+        ("/webhook/", "/"),
+        ("/webhook/a/b?c=d", "/a/b?c=d"),
+        ("/webhook?c=d/e", "/?c=d/e"),
+        ("/webhook/webhook/%2F", "/webhook/%2F"),
+    ],
+)
+async def test_a_sandbox_sees_what_is_below_its_base(client: Client, path: str, url: str) -> None:
+    """Path and query as they were sent, without the vendor's own prefix."""
+    await (await client.post(URL(path, encoded=True))).release()
+    (line,) = await said(client, "webhook?journal=1")
+
+    assert url == line["url"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "body"),
+    [
+        ({"status": 503}, 503, b""),
+        ({"body": {"a": 1}}, 200, b'{"a":1}'),
+        ({"status": 400, "body": {"a": 1}, "truncate": True}, 400, b'{"a'),
+        ({"html": True}, 502, b"<html><body>Bad gateway</body></html>"),
+        ({"html": True, "status": 500}, 500, b"<html><body>Bad gateway</body></html>"),
+    ],
+)
+async def test_faults_on_demand(client: Client, fault: Any, status: int, body: bytes) -> None:
+    """It answers as it was told, until it is told otherwise."""
+    usual = await knock(client)
+    await said(client, "webhook", "POST", fault)
+    found = [await knock(client), await knock(client)]
+    await said(client, "webhook", "POST", {})
+
+    assert [(status, body)] * 2 == found
+    assert usual == await knock(client)
+
+
+async def test_a_fault_is_counted_down(client: Client) -> None:
+    """`times` requests meet it, then all is as before."""
+    usual, _ = await knock(client)
+    await said(client, "webhook", "POST", {"status": 503, "times": 2})
+
+    assert [503, 503, usual] == [(await knock(client))[0] for _ in range(3)]
+
+
+async def test_headers_on_demand(client: Client) -> None:
+    """A rate limit can be told with its wish."""
+    await said(client, "webhook", "POST", {"status": 429, "headers": {"retry-after": "7"}})
+    async with client.post("/webhook/x") as reply:
+        assert (429, "7") == (reply.status, reply.headers["retry-after"])
+
+
+async def test_it_hangs_up_on_demand(client: Client) -> None:
+    """`close` ends the connection without an answer; the request was heard."""
+    await said(client, "webhook", "POST", {"close": True, "times": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await knock(client)
+
+    assert 1 == (await said(client, "webhook"))["requests"]
+
+
+@pytest.mark.parametrize("fault", [{"hang": True}, {"slow": 60.0}])
+async def test_it_is_slow_on_demand(client: Client, fault: Any) -> None:
+    """The answer does not come while it is waited for."""
+    await said(client, "webhook", "POST", fault)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await knock(client)
+
+
+async def test_other_vendors_are_not_there(client: Client) -> None:
+    """A vendor that is not served is 404, with those that are."""
+    assert (404, b"there are webhook") == await knock(client, "/meta/x")
+
+
+async def test_the_journal_is_bounded() -> None:
+    """It remembers the last thousand requests."""
+    practice = sandbox.Practice("webhook")
+
+    assert sandbox.JOURNAL == practice.journal.maxlen
