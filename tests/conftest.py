@@ -29,9 +29,9 @@ def kafka_broker() -> Iterator[str]:
         broker.remove()
 
 
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    """A Kafka of the test's own, that it may kill, freeze and restart."""
+@pytest.fixture(scope="session")
+def _frail_broker() -> Iterator[Broker]:
+    """The one Kafka that tests may harm, one after the other."""
     need_broker_tools()
     broker = Broker()
     try:
@@ -39,6 +39,15 @@ def own_broker() -> Iterator[Broker]:
         yield broker
     finally:
         broker.remove()
+
+
+@pytest.fixture
+def own_broker(_frail_broker: Broker) -> Broker:
+    """A Kafka of the test's own, that it may kill, freeze and restart; isolate what is written by a
+    random topic prefix.
+    """
+    _frail_broker.revive()
+    return _frail_broker
 
 
 def need_broker_tools() -> None:

@@ -104,7 +104,7 @@ class Broker:
             self._write_settings()
             self._format()
             try:
-                self._launch()
+                self.restart()
             except BrokerError:
                 if "Address already in use" not in self.log() or attempt == PORT_TRIES - 1:
                     raise
@@ -113,7 +113,37 @@ class Broker:
 
     def restart(self) -> None:
         """Start again after `stop` or `kill`, on the same data and ports."""
-        self._launch()
+        self.launch()
+        self.wait()
+
+    def revive(self) -> None:
+        """Run and answer again, whatever was done to it."""
+        self.thaw()
+        if self._process is None:
+            self.restart()
+
+    def launch(self) -> None:
+        """Begin to start. Linux ends it with the thread that called this, so call it from the main."""
+        with (self._folder / "broker.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self._java("-Xmx512m", "kafka.Kafka", str(self._folder / "server.properties")),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+
+    def wait(self) -> None:
+        """Return when it answers."""
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None:
+                raise BrokerError(f"the broker ended:\n{self.log()}")
+            if time.monotonic() > deadline:
+                self._end(signal.SIGKILL)
+                raise BrokerError(f"the broker did not answer:\n{self.log()}")
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """Ask it to end, and insist after a while."""
@@ -166,7 +196,9 @@ class Broker:
             "share.coordinator.state.topic.min.isr": "1",
             "group.min.session.timeout.ms": "1000",
             "controlled.shutdown.enable": "false",
-            "broker.session.timeout.ms": "3000",
+            # A broker that was killed is let in again when its last session is over.
+            "broker.session.timeout.ms": "1000",
+            "broker.heartbeat.interval.ms": "250",
             "num.network.threads": "2",
             "num.io.threads": "4",
             "log.cleaner.dedupe.buffer.size": "4194304",
@@ -180,7 +212,7 @@ class Broker:
         shutil.rmtree(self._folder / "data", ignore_errors=True)
         done = subprocess.run(
             self._java(
-                *("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"),
+                *("kafka.tools.StorageTool", "format"),
                 *("-t", "c2VsZi1ob3N0ZWQtaHViIQ", "-c", str(self._folder / "server.properties")),
             ),
             capture_output=True,
@@ -190,24 +222,6 @@ class Broker:
         )
         if done.returncode:
             raise BrokerError(f"storage was not formatted:\n{done.stdout}{done.stderr}")
-
-    def _launch(self) -> None:
-        with (self._folder / "broker.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                self._java("-Xmx512m", "kafka.Kafka", str(self._folder / "server.properties")),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None:
-                raise BrokerError(f"the broker ended:\n{self.log()}")
-            if time.monotonic() > deadline:
-                self._end(signal.SIGKILL)
-                raise BrokerError(f"the broker did not answer:\n{self.log()}")
-            time.sleep(0.05)
 
     def _answers(self) -> bool:
         # The port opens before the broker is unfenced, so the log is asked: Kafka writes this
@@ -220,7 +234,8 @@ class Broker:
 
     def _java(self, *arguments: str) -> list[str]:
         return [
-            *("java", "-cp", f"{jars()}/*"),
+            # It lives for seconds or minutes: what makes it quick later only makes it start late.
+            *("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars()}/*"),
             f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}",
             *arguments,
         ]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from hub.log import Log
+from hub.log.kafka import KafkaLog as LogOnKafka
 from hub.log.opening import open_log
 from hub.log.settings import KafkaLog, LogSettings, MemoryLog, SqliteLog
+from tests.hub.log.kafka_scenes import settings_at
 
 PARTITIONS = 4
-
-pytest.register_assert_rewrite("tests.hub.log.scenes")
 
 
 def settings_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> LogSettings:
@@ -56,3 +58,20 @@ async def shared_log(shared_settings: LogSettings) -> AsyncIterator[Log]:
     log = await open_log(shared_settings)
     yield log
     await log.close()
+
+
+@pytest.fixture
+async def kafka_log(kafka_broker: str) -> AsyncIterator[LogOnKafka]:
+    """An open log on Kafka."""
+    log = await LogOnKafka.open(settings_at(kafka_broker, append_timeout=4.0))
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+async def admin(kafka_broker: str) -> AsyncIterator[Any]:
+    """Kafka's own client for those who keep a cluster."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker)
+    await admin.start()
+    yield admin
+    await admin.close()

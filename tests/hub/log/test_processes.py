@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from hub.log import EVENTS, Log
-from hub.log.settings import LogSettings
+from hub.log.settings import KafkaLog, LogSettings
 from tests.hub.log.child import child
 from tests.hub.log.conftest import PARTITIONS
 from tests.hub.log.scenes import (
@@ -22,6 +22,13 @@ from tests.hub.log.scenes import (
 )
 
 KEYS = [key_of_partition(partition, PARTITIONS) for partition in range(PARTITIONS)]
+
+
+def soon_missed(settings: LogSettings) -> LogSettings:
+    """The same log, whose members are missed soon after they were killed."""
+    if isinstance(settings, KafkaLog):
+        return settings.model_copy(update={"session_timeout": 2.0})
+    return settings
 
 
 async def test_what_append_returned_survives_a_kill(
@@ -97,7 +104,8 @@ async def test_a_killed_reader_is_followed_from_its_commit(
 ) -> None:
     """What a reader took and had not committed when it was killed is given to the next member."""
     await shared_log.append(EVENTS, numbered("a", range(30)))
-    async with asyncio.timeout(PATIENCE), child("read", shared_settings, "g", "10") as reader:
+    settings = soon_missed(shared_settings)
+    async with asyncio.timeout(PATIENCE), child("read", settings, "g", "10") as reader:
         told: list[list[str]] = []
         while ["took"] * 30 != [words[0] for words in told if words[0] == "took"]:
             told.append(await reader.told())
@@ -142,7 +150,8 @@ async def test_a_killed_members_partitions_are_taken_over(
 ) -> None:
     """When a process is killed, the other member is given its partitions, and goes on there."""
     reader = await shared_log.open_reader(EVENTS, "g")
-    async with asyncio.timeout(PATIENCE), child("hold", shared_settings, "g") as other:
+    settings = soon_missed(shared_settings)
+    async with asyncio.timeout(PATIENCE), child("hold", settings, "g") as other:
         await take_until([reader], lambda _: len(reader.partitions) == PARTITIONS // 2)
         await other.kill()
     for key in KEYS:

@@ -4,18 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sqlite3
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from hub.log import EVENTS, Entry
 from hub.log.settings import SqliteLog as Settings
 from hub.log.sqlite import SqliteLog
+from hub.log.sqlite import log as log_module
 from hub.log.sqlite.doorbell import folder_of
 from hub.log.sqlite.members import Member
-from hub.log.sqlite.reader import fetch
+from hub.log.sqlite.reader import SqliteReader, fetch
 from tests.hub.log.child import child
 from tests.hub.log.scenes import PATIENCE, by_key, numbered, settled, take_all, take_until, until
+
+T = TypeVar("T")
+
+
+class HeldFile:
+    """A log's file whose next answer can be held back; all else goes its way."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self._log = log
+        self._held: asyncio.Event | None = None
+        self.holds = asyncio.Event()
+
+    def hold(self) -> asyncio.Event:
+        """Hold the next answer until the event that is returned."""
+        self._held = asyncio.Event()
+        return self._held
+
+    def now(self) -> float:
+        return self._log.now()
+
+    def name(self) -> str:
+        return self._log.name()
+
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        held, self._held = self._held, None
+        answer = await self._log.ask(question)
+        if held is not None:
+            self.holds.set()
+            await held.wait()
+        return answer
+
+    def do(
+        self, deed: Callable[[sqlite3.Connection], T], topics: Collection[str] = ()
+    ) -> Awaitable[T]:
+        return self._log.do(deed, topics)
+
+    def forget(self, reader: SqliteReader) -> None:
+        self._log.forget(reader)
 
 
 async def test_a_member_given_up_for_dead_comes_back(tmp_path: Path) -> None:
@@ -129,8 +171,11 @@ async def test_a_take_is_bounded_in_bytes(tmp_path: Path) -> None:
     assert list(range(30)) == [record.offset for record in [*first, *rest]]
 
 
-async def test_a_take_wakes_without_bells(tmp_path: Path) -> None:
-    """Where processes cannot ring, a waiting take is given what another process appends."""
+async def test_a_take_wakes_without_bells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where processes cannot ring, a waiting take is given what another process appends; the look
+    at the file finds it, and needs no sign of life to come round.
+    """
+    monkeypatch.setattr(log_module, "BEAT", 1e6)
     settings = Settings(path=tmp_path / "hub.db", partitions=2)
     folder_of(settings.path).write_text("in the way")
     log = await SqliteLog.open(settings)
@@ -158,3 +203,64 @@ async def test_a_cancelled_join_leaves_no_member(tmp_path: Path) -> None:
 
     await until(lambda: len(reader.partitions) == 2)
     await log.close()
+
+
+@pytest.mark.parametrize("when", ["while it leaves", "after it left"])
+async def test_a_take_gives_nothing_of_a_partition_that_leaves(tmp_path: Path, when: str) -> None:
+    """What was read of a partition before it began to leave is not given any more: `on_revoke`
+    could not commit it. The next member is given all of it.
+    """
+    log = await SqliteLog.open(Settings(path=tmp_path / "hub.db", partitions=2))
+    await log.append(EVENTS, [Entry(b"%d" % n, b"x") for n in range(40)])
+    file, leaves, may_leave = HeldFile(log), asyncio.Event(), asyncio.Event()
+
+    async def on_revoke(_: frozenset[int]) -> None:
+        leaves.set()
+        await may_leave.wait()
+
+    one = SqliteReader(file, Member("", "p", EVENTS, "g"), on_revoke)
+    await one.join()
+    release = file.hold()
+    async with asyncio.timeout(PATIENCE):
+        taking = asyncio.create_task(one.take(100, 0.0))
+        await file.holds.wait()
+        two = await log.open_reader(EVENTS, "g")
+        one.nudge()
+        await leaves.wait()
+        if when == "after it left":
+            may_leave.set()
+            await until(lambda: len(one.partitions) == 1)
+        release.set()
+        taken = await taking
+        may_leave.set()
+    (theirs,) = await take_until([two], lambda taken: bool(taken[0]) and len(two.partitions) == 1)
+    kept, moved = one.partitions, two.partitions
+    await one.close()
+    await log.close()
+
+    assert kept == {record.partition for record in taken}
+    assert moved == {record.partition for record in theirs}
+    assert list(range(len(theirs))) == [record.offset for record in theirs]
+    assert 40 == len(taken) + len(theirs)
+
+
+async def test_a_take_gives_nothing_of_a_partition_that_was_paused(tmp_path: Path) -> None:
+    """What was read of a partition before it was paused waits until it is resumed."""
+    log = await SqliteLog.open(Settings(path=tmp_path / "hub.db", partitions=1))
+    await log.append(EVENTS, numbered("a", range(3)))
+    file = HeldFile(log)
+    reader = SqliteReader(file, Member("", "p", EVENTS, "g"), None)
+    await reader.join()
+    release = file.hold()
+    taking = asyncio.create_task(reader.take(100, 0.0))
+    await file.holds.wait()
+    reader.pause([0])
+    release.set()
+    paused = await taking
+    reader.resume([0])
+    resumed = await reader.take(100, 0.0)
+    await reader.close()
+    await log.close()
+
+    assert [] == list(paused)
+    assert {b"a": [0, 1, 2]} == by_key(resumed)
