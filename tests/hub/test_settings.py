@@ -175,8 +175,8 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
         "ingest.hosts.1: Input should be a valid string. Their names.",
         "sources.shop.keys: a key has at least 8 characters. The write keys.",
         (
-            "sources.shop.equals: Input should be a valid string or: Input should be a valid integer. "
-            "The value."
+            "sources.shop.equals: "
+            "Input should be a valid string or: Input should be a valid integer. The value."
         ),
         "sources.shop.typo: There is no such setting. Who sends.",
         "sources.app.keys: Must be set. The write keys.",
