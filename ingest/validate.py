@@ -183,10 +183,11 @@ def _spelled(integrations: Mapping[str, Any]) -> dict[str, Any]:
 
 def _date(event: dict[str, Any], receipt: Receipt, correct: bool) -> bool:
     """Set the three times; whether the event's own lies more than a day back."""
-    original = event.get("originalTimestamp")
+    # rudder-node writes when it was called beside the `timestamp` that it was given.
+    original = event.get("timestamp")
     own = milliseconds_of(original)
-    if own is None and "timestamp" in event:
-        original = event["timestamp"]
+    if own is None and "originalTimestamp" in event:
+        original = event["originalTimestamp"]
         own = milliseconds_of(original)
     if _may_be_time(original):
         event["originalTimestamp"] = original

@@ -52,6 +52,16 @@ async def test_wire_04_original_timestamp_is_an_event_s_time(hub: Hub) -> None:
     assert (HOUR_AGO, HOUR_AGO) == (event["timestamp"], event["originalTimestamp"])
 
 
+async def test_wire_04_the_time_that_a_caller_gave_goes_before_the_time_of_the_call(
+    hub: Hub,
+) -> None:
+    """rudder-node's own option writes `timestamp`, and the call's time as `originalTimestamp`."""
+    await hub.send(track(timestamp=HOUR_AGO, originalTimestamp="2026-11-21T09:59:59.900Z"))
+    event = await hub.only()
+
+    assert (HOUR_AGO, HOUR_AGO) == (event["timestamp"], event["originalTimestamp"])
+
+
 async def test_wire_05_a_form_is_never_parsed(hub: Hub) -> None:
     """rudder-node sends gzipped JSON as one."""
     headers = basic(KEY) | {
