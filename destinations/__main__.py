@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-import orjson
 import structlog
 from aiohttp import web
 
@@ -25,6 +24,7 @@ from destinations.settings import DestinationsSettings, plans
 from destinations.worker import Worker
 from hub import process
 from hub.clock import SystemClock
+from hub.encoding import dumps
 from hub.log import DEAD_LETTERS, EVENTS, Log, LogError, LogMisconfigured, LogUnavailable
 from hub.log.opening import open_log
 from hub.metrics import Metrics
@@ -241,7 +241,7 @@ async def _deadletters(options: argparse.Namespace) -> int:
         if options.verb == "list":
             for letter in letters:
                 place = f"{letter.place.partition}:{letter.place.offset}"
-                print(orjson.dumps({"letter": place, **letter.body}).decode())
+                print(dumps({"letter": place, **letter.body}).decode())
             return 0
         print(f"{len(letters)} open dead letters of {options.destination}")
         if options.dry_run or not letters:

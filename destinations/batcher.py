@@ -10,9 +10,8 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, Protocol, TypeVar
 
-import orjson
-
 from destinations.spec import Action, Row
+from hub.encoding import dumps
 
 
 class Passenger(Protocol):
@@ -154,4 +153,4 @@ def weigh(action: Action[Any], row: Row) -> int:
     """Bytes of a row in a request, by the vendor's scale or by its mapped fields."""
     if action.batch.weigh is not None:
         return action.batch.weigh(row)
-    return len(orjson.dumps(row.fields or row.event, default=str))
+    return len(dumps(row.fields or row.event))

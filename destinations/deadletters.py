@@ -17,6 +17,7 @@ from destinations.courier import redact
 from destinations.plan import Plan
 from destinations.talk import Reply
 from hub.clock import iso
+from hub.encoding import dumps
 from hub.event import Event
 from hub.log import DEAD_LETTERS, Entry, Log, Place, Record
 
@@ -72,7 +73,7 @@ def entry_of(
         "event": event.body,
     }
     headers = (("to", plan.name.encode()), ("id", event.id.encode()), ("code", code.encode()))
-    return Entry(event.record.key, orjson.dumps(told), headers)
+    return Entry(event.record.key, dumps(told), headers)
 
 
 def settlement_of(letter: DeadLetter) -> Entry:

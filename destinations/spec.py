@@ -30,6 +30,7 @@ from destinations.talk import (
     by_status,
     retry_after,
 )
+from hub.encoding import dumps
 
 __all__ = [
     "Account",
@@ -67,6 +68,7 @@ __all__ = [
     "Window",
     "all_rows",
     "by_status",
+    "dumps",
     "forms",
     "retry_after",
     "setting",

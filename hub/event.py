@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from hub.encoding import dumps
 from hub.log import Entry, Record
 
 FORMAT = b"1"
@@ -34,7 +35,7 @@ def entry_of(source: str, event: Mapping[str, Any], received_at: float) -> Entry
     """The entry of an accepted event (`schemas/record.json`); `received_at` in epoch seconds."""
     return Entry(
         key=key_of(source, event),
-        value=orjson.dumps(event),
+        value=dumps(event),
         headers=(
             ("v", FORMAT),
             ("id", event["messageId"].encode()),

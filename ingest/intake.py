@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from hub.clock import Clock
 from hub.event import entry_of
-from hub.log import Entry
 from ingest.admission import Stay, Turn
 from ingest.enrich import Connection
 from ingest.envelope import BATCH_EVENTS, Envelope, batch, single
@@ -20,7 +19,7 @@ from ingest.receive import Body
 from ingest.rejected import Rejected, told_library, whole
 from ingest.settings import Compat
 from ingest.sources import SHORTEST_KEY, Source, Sources, key_in_header, key_in_text
-from ingest.text import Malformed, fold, parse
+from ingest.text import Malformed, parse
 from ingest.timestamps import iso_of
 from ingest.validate import Receipt, Rejection, Rules, Valid
 
@@ -207,7 +206,7 @@ class Intake:
         try:
             for found in valid:
                 if self._keeping.is_new(ticket, found):
-                    ticket.events.append(_entry(source.name, found.event, now))
+                    ticket.events.append(entry_of(source.name, found.event, now))
                     ticket.types.append(found.event["type"])
                     ticket.late += found.late
                     self._happenings.violated(source.name, found.reported)
@@ -249,14 +248,6 @@ def _answer(source: Source, valid: Sequence[Valid], refused: Sequence[Rejected])
     if source.settings.compat == "segment" and not large:
         return SUCCESS
     return refuse(first.code, words=first.message, rejected=(one.told() for one in refused))
-
-
-def _entry(source: str, event: dict[str, Any], now: float) -> Entry:
-    try:
-        return entry_of(source, event, now)
-    except TypeError:  # deeper than orjson writes
-        fold(event)
-        return entry_of(source, event, now)
 
 
 def _turn(source: Source, now: float) -> Turn:

@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
+from hub.encoding import dumps
 from hub.log import REJECTED, Entry, Log, Record
 from ingest.enrich import library_of
 from ingest.errors import REFUSALS
 from ingest.sources import without_keys
-from ingest.text import dumps, fold
 from ingest.validate import Rejection
 
 VERSION: Final = 1
@@ -60,13 +58,13 @@ class Rejected:
             "event": _without_key(self.item),
             "raw": None if self.text is None else _raw(without_keys(self.text)),
         }
-        value = _dumps(record)
+        value = dumps(record)
         if len(value) > _LARGEST:
             text = self.text if self.text is not None else dumps(record["event"])
             record["event"] = None
             record["raw"] = _raw(without_keys(text)[:_HEAD])
             record["message"] += f" (the first {_HEAD:,} of {len(text):,} bytes are kept)"
-            value = _dumps(record)
+            value = dumps(record)
         return Entry(
             source.encode(),
             value,
@@ -105,14 +103,6 @@ def _fits(record: Record, source: str | None, code: str | None) -> bool:
     return (source is None or headers.get("source") == source.encode()) and (
         code is None or headers.get("code") == code.encode()
     )
-
-
-def _dumps(record: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(record)
-    except TypeError:
-        fold(record)
-        return orjson.dumps(record)
 
 
 def _raw(text: bytes) -> str:

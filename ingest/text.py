@@ -54,35 +54,6 @@ def depth_of(value: Any) -> int:
     return depth
 
 
-def dumps(value: Any) -> bytes:
-    """The JSON of a parsed value however deep; orjson alone goes 254 levels down."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        fold(value)
-        return orjson.dumps(value)
-
-
-def fold(value: Any, below: int = 200) -> None:
-    """Replace what is deeper than `below` levels by its JSON, in place."""
-    levels: list[list[Any]] = []
-    level = [value]
-    while level:
-        levels.append(level)
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if type(outer) is dict else outer)
-            if type(inner) is dict or type(inner) is list
-        ]
-    for depth in range((len(levels) - 1) // below * below, 0, -below):
-        for outer in levels[depth - 1]:
-            places = outer.items() if type(outer) is dict else enumerate(outer)
-            for place, inner in list(places):
-                if type(inner) is dict or type(inner) is list:
-                    outer[place] = orjson.Fragment(orjson.dumps(inner))
-
-
 def _parse_again(text: bytes, error: orjson.JSONDecodeError) -> Any:
     repaired = _ESCAPES.sub(lambda found: b"\\ufffd" if found[1] else found[0], text)
     if repaired != text:

@@ -6,10 +6,8 @@ from collections.abc import Generator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import orjson
-
 from destinations.hubspot.settings import Settings
-from destinations.spec import Account, Reply, Request
+from destinations.spec import Account, Reply, Request, dumps
 
 DATED: Mapping[str, str] = {
     "upsert": "/crm/objects/{v}/{kind}/batch/upsert",
@@ -72,7 +70,7 @@ def patch(account: Account[Settings], kind: str, id: str, body: Any) -> Request:
 
 def _said(account: Account[Settings], method: str, url: str, body: Any) -> Request:
     headers = {"Authorization": _bearer(account), "Content-Type": "application/json"}
-    return Request(method, url, headers, orjson.dumps(body), account.settings.timeout)
+    return Request(method, url, headers, dumps(body), account.settings.timeout)
 
 
 def _bearer(account: Account[Settings]) -> str:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
-from destinations.spec import Reply, Unfit, Unreadable, forms
+from destinations.spec import Reply, Unfit, Unreadable, dumps, forms
 
 _ODD = re.compile(r"[^a-z0-9_]")
 _HUMP = re.compile(r"([a-z0-9])([A-Z])")
@@ -77,7 +75,7 @@ def value_of(value: Any, type: str = "") -> str:  # noqa: A002 - HubSpot's word
     if isinstance(value, list) and not any(isinstance(v, dict | list) for v in value):
         # What a property of several checkboxes is made of.
         return ";".join(value_of(v) for v in value if v is not None)
-    return orjson.dumps(value).decode()
+    return dumps(value).decode()
 
 
 def _day(value: Any) -> str:

@@ -22,8 +22,6 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import orjson
-
 from destinations.klaviyo import errors, fields
 from destinations.klaviyo.fields import CHANNELS, PERSON, PLACES, SUBSCRIBED, UNSUBSCRIBED
 from destinations.klaviyo.settings import Settings, ask
@@ -46,6 +44,7 @@ from destinations.spec import (
     Unreadable,
     Window,
     all_rows,
+    dumps,
     forms,
 )
 
@@ -314,7 +313,7 @@ destination = Destination(
                 atomic=s.batch > 1,
                 unique=lambda row: row.fields.get("unique_id", row.id),
                 # What is said of a row, and at most 400 bytes of JSON:API around it.
-                weigh=lambda row: len(orjson.dumps(dict(row.fields))) + 400,
+                weigh=lambda row: len(dumps(dict(row.fields))) + 400,
             ),
             rate=EVENTS,
             rate_for=lambda s: EVENTS if s.batch == 1 else EVENTS_IN_BULK,

@@ -6,10 +6,9 @@ from collections.abc import Generator, Mapping
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import field_validator, model_validator
 
-from destinations.spec import Reply, Request, SecretStr, VendorSettings, setting
+from destinations.spec import Reply, Request, SecretStr, VendorSettings, dumps, setting
 
 
 class Settings(VendorSettings):
@@ -106,7 +105,7 @@ def ask(
             "Accept": "application/vnd.api+json",
             "Content-Type": "application/vnd.api+json",
         },
-        orjson.dumps({"data": document}),
+        dumps({"data": document}),
         settings.timeout,
     )
     reply = yield request

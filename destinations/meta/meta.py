@@ -22,7 +22,6 @@ from datetime import UTC
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import AwareDatetime, StringConstraints, field_validator, model_validator
 
 from destinations.meta import answers, commerce, event, identity
@@ -45,6 +44,7 @@ from destinations.spec import (
     Talk,
     VendorSettings,
     all_rows,
+    dumps,
     setting,
 )
 
@@ -215,7 +215,7 @@ def tell(rows: Sequence[Row], account: Account[Settings]) -> Talk:
         "POST",
         f"{settings.base_url}/{settings.version}/{settings.dataset_id}/events",
         {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        orjson.dumps(body),
+        dumps(body),
         settings.timeout,
     )
     return answers.outcomes(reply, rows, settings.version, now, settings.throttled_seconds)

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import field_validator, model_validator
 
 from destinations.spec import (
@@ -41,6 +40,7 @@ from destinations.spec import (
     Talk,
     VendorSettings,
     all_rows,
+    dumps,
     retry_after,
     setting,
 )
@@ -148,11 +148,11 @@ def deliver(rows: Sequence[Row], account: Account[Settings]) -> Talk:
     """One POST. The same rows always get the same id, so a receiver can know a repetition."""
     settings = account.settings
     if settings.batch == 1:
-        identity, body = rows[0].id, orjson.dumps(item(rows[0]))
+        identity, body = rows[0].id, dumps(item(rows[0]))
     else:
         ids = "\n".join(row.id for row in rows)
         identity = "batch_" + hashlib.sha256(ids.encode()).hexdigest()[:32]
-        body = orjson.dumps([item(row) for row in rows])
+        body = dumps([item(row) for row in rows])
     # A messageId is a client's word; in a header only its printable ASCII would survive.
     if not (identity.isascii() and identity.isprintable()):
         identity = "sha256_" + hashlib.sha256(identity.encode()).hexdigest()[:32]

@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.text import DEPTH, Malformed, depth_of, dumps, parse
+from ingest.text import DEPTH, Malformed, depth_of, parse
 
 
 def nested(levels: int) -> bytes:
@@ -77,18 +76,3 @@ def test_bytes_are_json_or_malformed(text: bytes) -> None:
     """Nothing else is raised."""
     with contextlib.suppress(Malformed):
         parse(text)
-
-
-@pytest.mark.parametrize("levels", [1, 199, 200, 201, 253, 254, 255, 400, 401, 999, 1_000])
-def test_depth_is_no_limit_to_writing(levels: int) -> None:
-    """orjson alone stops at 254."""
-    value: Any = parse(nested(levels))
-
-    assert nested(levels) == dumps(value)
-
-
-def test_wide_and_deep_is_written_whole() -> None:
-    """Each branch in its place, at whatever level it is folded."""
-    text = b'[%s,%s,{"a":[%s,1]}]' % (nested(300), nested(5), nested(700))
-
-    assert text == dumps(parse(text))
