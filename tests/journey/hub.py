@@ -70,10 +70,26 @@ class Hub:
                 f"{self.delivery}/readyz",
             ),
         }[name]
-        out = (self.folder / f"{name}.out").open("ab")
-        with out:
+        await self._begin(name, arguments, url)
+
+    async def join(self, name: str) -> str:
+        """Begin one more process that delivers, called `name`; returns where its metrics are."""
+        (port,) = _ports(1)
+        base = f"http://127.0.0.1:{port}"
+        arguments = ["destinations", "--config", str(self.config), "run"]
+        await self._begin(name, arguments, f"{base}/readyz", HUB_DELIVERY__PORT=str(port))
+        return base
+
+    async def _begin(
+        self, name: str, arguments: Sequence[str], url: str, **environment: str
+    ) -> None:
+        with (self.folder / f"{name}.out").open("ab") as out:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *arguments, cwd=HOUSE, stdout=out, stderr=out
+                *(sys.executable, "-m", *arguments),
+                cwd=HOUSE,
+                env={**os.environ, **environment},
+                stdout=out,
+                stderr=out,
             )
         self.running[name] = process
         async with asyncio.timeout(60):
@@ -111,6 +127,12 @@ class Hub:
         )
         out, _ = await process.communicate()
         assert 0 == process.returncode, out.decode()
+
+    async def ask(self, vendor: str, **fault: Any) -> None:
+        """Ask a vendor's sandbox for a fault, such as `slow=0.1`; none ends it."""
+        url = f"{self.practice}/_sandbox/{vendor}"
+        async with self.session.post(url, data=orjson.dumps(fault)) as answer:
+            assert 200 == answer.status
 
     async def taken(self, vendor: str) -> list[dict[str, Any]]:
         """What the vendor's sandbox took, in order."""

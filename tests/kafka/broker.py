@@ -123,7 +123,7 @@ class Broker:
             self.restart()
 
     def launch(self) -> None:
-        """Begin to start. Linux ends it with the thread that called this, so call it from the main."""
+        """Begin to start. On Linux it ends with the thread that called this: call from the main."""
         with (self._folder / "broker.log").open("wb") as log:
             self._process = subprocess.Popen(
                 self._java("-Xmx512m", "kafka.Kafka", str(self._folder / "server.properties")),
