@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import os
 import random
 import re
 import secrets
@@ -21,11 +20,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from rich.console import Console
@@ -46,14 +47,13 @@ LABEL = re.compile(r'(\w+)="([^"]*)"')
 class Process:
     """One process of the hub; its output goes to a file beside the log."""
 
-    def __init__(self, name: str, arguments: list[str], environment: dict[str, str]) -> None:
+    def __init__(self, name: str, arguments: list[str], folder: Path) -> None:
         self.name = name
-        self.out = Path(environment["DEMO_DIR"]) / f"{name}.log"
+        self.out = folder / f"{name}.log"
         with self.out.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 cwd=HOUSE,
-                env=environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C on a terminal goes to the whole group; we stop them in order instead.
@@ -88,16 +88,18 @@ def main() -> int:
     folder.mkdir(parents=True)
     key = secrets.token_urlsafe(24)
     ingest, delivery, practice = free_ports(8080, 8081, 8090)
-    environment = {
-        **os.environ,
-        "DEMO_DIR": str(folder),
-        "DEMO_LOG": str(folder / "hub.db"),
-        "DEMO_SANDBOX": f"http://127.0.0.1:{practice}",
-        "DEMO_KEY_HASH": "sha256:" + hashlib.sha256(key.encode()).hexdigest(),
-        "HUB_INGEST__PORT": str(ingest),
-        "HUB_DELIVERY__PORT": str(delivery),
-    }
-    config = ["--config", str(CONFIG)]
+    settings = folder / "hub.toml"
+    settings.write_text(
+        Template(CONFIG.read_text("utf-8")).substitute(
+            DEMO_LOG=folder / "hub.db",
+            DEMO_SANDBOX=f"http://127.0.0.1:{practice}",
+            DEMO_KEY_HASH="sha256:" + hashlib.sha256(key.encode()).hexdigest(),
+            DEMO_INGEST=ingest,
+            DEMO_DELIVERY=delivery,
+        ),
+        "utf-8",
+    )
+    config = ["--config", str(settings)]
     with contextlib.ExitStack() as stack:
         # Stopped in the reverse order: delivery, then ingest, and the vendors last.
         running = []
@@ -110,14 +112,15 @@ def main() -> int:
                 f"http://127.0.0.1:{delivery}/readyz",
             ),
         ):
-            process = Process(name, arguments, environment)
+            process = Process(name, arguments, folder)
             stack.callback(process.stop)
             running.append(process)
             wait_for(url or f"http://127.0.0.1:{practice}/_sandbox/webhook", process)
         house = House(f"http://127.0.0.1:{ingest}", f"http://127.0.0.1:{delivery}", running)
         console.print("[bold]sending[/] with segment-analytics-python: a small shop's traffic")
-        sent = shop(house.ingest, key, options.people)
-        accounted = watch(console, house, sent)
+        shopping = Shopping(house.ingest, key, options.people)
+        shopping.start()
+        accounted = watch(console, house, shopping)
         if options.once:
             return 0 if accounted else 1
         console.print(
@@ -128,11 +131,12 @@ def main() -> int:
             f"metrics      {house.ingest}/metrics  {house.delivery}/metrics\n"
             f"sandboxes    http://127.0.0.1:{practice}/_sandbox/hubspot?taken=1"
             " (or webhook, klaviyo, meta)\n"
-            f"the log      DEMO_DIR etc. are set by this demo; its file is {folder}/hub.db\n\n"
+            "the log      .venv/bin/python -m hub.log --config var/demo/hub.toml tail events\n"
+            "             (ingest and destinations take the same --config)\n\n"
             "Ctrl-C stops all of it."
         )
         with contextlib.suppress(KeyboardInterrupt):
-            follow(console, house, sent)
+            follow(console, house, shopping)
         console.print("stopping: ingest, destinations, sandbox")
     return 0
 
@@ -204,12 +208,26 @@ def total(samples: list[tuple[str, dict[str, str], float]], name: str, **labels:
     return int(sum(v for n, found, v in samples if n == name and labels.items() <= found.items()))
 
 
-def shop(host: str, key: str, people: int) -> int:
-    """A morning's traffic by Segment's SDK, with some events no vendor takes; returns how many."""
+class Shopping(threading.Thread):
+    """Sends while the table is watched; `sent` grows, and `ended` says that it is final."""
+
+    def __init__(self, host: str, key: str, people: int) -> None:
+        super().__init__(daemon=True)
+        self._told = (host, key, people)
+        self.sent = 0
+        self.ended = False
+
+    def run(self) -> None:
+        for count in shop(*self._told):
+            self.sent += count
+        self.ended = True
+
+
+def shop(host: str, key: str, people: int) -> Iterator[int]:
+    """A morning's traffic by Segment's SDK, with some events no vendor takes; yields how many."""
     die = random.Random(7)  # the same morning each time
     lost: list[Any] = []
     client = Client(key, host=host, on_error=lambda error, _: lost.append(error), max_retries=3)
-    sent = 0
     for number in range(people):
         person = f"user-{number:03d}"
         email = f"{person}@shop.example" if number % 10 else "not-an-address"
@@ -232,16 +250,15 @@ def shop(host: str, key: str, people: int) -> int:
         client.track(person, "Product Added", {**product, "currency": "EUR"}, context)
         order = {"order_id": f"o-{number}", "total": 25.0, "currency": "EUR", "products": [product]}
         client.track(person, "Order Completed", order, context)
-        sent += 5
+        yield 5
     client.group("user-001", "acme", {"name": "Acme", "employees": 12})
     # The SDK lets this through; ingest refuses it, keeps it, and says why.
     client.track("user-002", "Segment Consent Preference Updated", {})
-    sent += 2
     client.flush()
     client.join()
     for error in lost:
         print(f"the SDK reports: {type(error).__name__}: {error}", file=sys.stderr)
-    return sent
+    yield 2
 
 
 def pending(state: dict[str, Any], counts: dict[str, int]) -> int:
@@ -250,49 +267,48 @@ def pending(state: dict[str, Any], counts: dict[str, int]) -> int:
     return int(state["accepted"]) - done
 
 
-def is_accounted_for(state: dict[str, Any], sent: int) -> bool:
+def is_accounted_for(state: dict[str, Any], shopping: Shopping) -> bool:
     """Whether all that was sent is accepted or refused, and finished at every destination."""
     answered = state["accepted"] + state["refused"] + state["duplicates"]
-    return answered == sent and not any(pending(state, c) for c in state["destinations"].values())
+    finished = not any(pending(state, counts) for counts in state["destinations"].values())
+    return shopping.ended and answered == shopping.sent and finished
 
 
-def watch(console: Console, house: House, sent: int) -> bool:
+def watch(console: Console, house: House, shopping: Shopping) -> bool:
     """Show the counts until all is accounted for, for as long as patience lasts."""
     deadline = time.monotonic() + PATIENCE
     state = house.state()
     with contextlib.ExitStack() as stack:
-        live = (
-            stack.enter_context(Live(table(state, sent), console=console))
-            if console.is_terminal
-            else None
-        )
-        while not is_accounted_for(state, sent) and time.monotonic() < deadline:
+        live = None
+        if console.is_terminal:
+            live = stack.enter_context(Live(table(state, shopping), console=console))
+        while not is_accounted_for(state, shopping) and time.monotonic() < deadline:
             time.sleep(0.2)
             state = house.state()
             if live is not None:
-                live.update(table(state, sent))
+                live.update(table(state, shopping))
     if live is None:
-        lines(state, sent)
-    accounted = is_accounted_for(state, sent)
+        lines(state, shopping)
+    accounted = is_accounted_for(state, shopping)
     console.print("[green]all accounted for[/]" if accounted else "[red]not all accounted for[/]")
     return accounted
 
 
-def follow(console: Console, house: House, sent: int) -> None:
+def follow(console: Console, house: House, shopping: Shopping) -> None:
     """Serve on, with a live table on a terminal."""
     if not console.is_terminal:
         while True:
             time.sleep(5)
             house.state()
-    with Live(table(house.state(), sent), console=console) as live:
+    with Live(table(house.state(), shopping), console=console) as live:
         while True:
             time.sleep(1)
-            live.update(table(house.state(), sent))
+            live.update(table(house.state(), shopping))
 
 
-def table(state: dict[str, Any], sent: int) -> Table:
+def table(state: dict[str, Any], shopping: Shopping) -> Table:
     """The counts for a person at a terminal."""
-    made = Table(title=heading(state, sent))
+    made = Table(title=heading(state, shopping))
     made.add_column("destination")
     for column in ("delivered", "filtered", "refused", "retried", "pending"):
         made.add_column(column, justify="right")
@@ -302,9 +318,9 @@ def table(state: dict[str, Any], sent: int) -> Table:
     return made
 
 
-def lines(state: dict[str, Any], sent: int) -> None:
+def lines(state: dict[str, Any], shopping: Shopping) -> None:
     """The counts where there is no terminal."""
-    print(heading(state, sent))
+    print(heading(state, shopping))
     for name, counts in state["destinations"].items():
         print(
             f"{name}: delivered {counts['delivered']}, filtered {counts['filtered']},"
@@ -313,11 +329,18 @@ def lines(state: dict[str, Any], sent: int) -> None:
         )
 
 
-def heading(state: dict[str, Any], sent: int) -> str:
-    return f"sent {sent}, accepted {state['accepted']}, refused {state['refused']}"
+def heading(state: dict[str, Any], shopping: Shopping) -> str:
+    return f"sent {shopping.sent}, accepted {state['accepted']}, refused {state['refused']}"
+
+
+def asked(*_: object) -> None:
+    """Either signal ends the demo in order, also where a shell left SIGINT ignored."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, asked)
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(main())
     sys.exit(130)
