@@ -133,7 +133,8 @@ def main() -> int:
             " (or webhook, klaviyo, meta)\n"
             "the log      .venv/bin/python -m hub.log --config var/demo/hub.toml tail events\n"
             "             (ingest and destinations take the same --config)\n\n"
-            "Ctrl-C stops all of it."
+            "Ctrl-C stops all of it.",
+            soft_wrap=True,
         )
         with contextlib.suppress(KeyboardInterrupt):
             follow(console, house, shopping)
