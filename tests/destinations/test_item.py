@@ -54,3 +54,10 @@ def test_two_items_of_one_event_are_two() -> None:
     one, progress = event(), Progress(0)
 
     assert Item(one, progress) != Item(one, progress)
+
+
+def test_a_fresh_item_was_not_tried() -> None:
+    """No attempt, no bounce, no first time."""
+    item = Item(event(), Progress(0))
+
+    assert (0, 0, None, False) == (item.attempts, item.bounces, item.first_at, item.accepted)

@@ -98,3 +98,17 @@ def test_without_limits_nothing_waits() -> None:
         limiter.leave(0.0)
 
     assert 0.0 == limiter.wait(0.0)
+
+
+@given(pauses=st.lists(st.floats(0.0, 0.01), min_size=10, max_size=10))
+def test_a_window_that_is_over_is_forgotten_whole(pauses: list[float]) -> None:
+    """However often a burst came, in one slice or in several, the next may be as large."""
+    limiter, now = Limiter(Rate("all", (Window(10, 1.0),))), 0.0
+    for _ in range(20):
+        for pause in pauses:
+            now += pause
+            assert limiter.wait(now) == 0
+            limiter.leave(now)
+        now += 1.1
+
+    assert 0.0 == limiter.wait(now)
