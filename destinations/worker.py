@@ -18,7 +18,7 @@ from destinations.deadletters import entry_of
 from destinations.happenings import Happenings
 from destinations.item import Doomed, Item
 from destinations.outcome import Barred, Failed, Outcome
-from destinations.plan import Plan, expired
+from destinations.plan import Plan
 from destinations.progress import Progress
 from destinations.settings import Delivery
 from destinations.spec import Account
@@ -193,39 +193,32 @@ class Worker:
             await self._bury(doomed)
 
     async def _carried(self, bus: Bus[Item]) -> tuple[list[Outcome], Reply | None]:
-        """An outcome for each rider: those too old by now are refused, the others are carried."""
+        """An outcome for each rider; when a token was not accepted, once more with a new one."""
         now = self._clock.now()
-        outcomes: dict[int, Outcome] = {}
-        for n, item in enumerate(bus.riders):
-            if (refusal := expired(bus.action, item.row, now)) is not None:
-                outcomes[n] = refusal
-            elif item.first_at is None:
-                item.first_at = now
-        going = [n for n in range(len(bus.riders)) if n not in outcomes]
-        reply = None
-        if going and (trouble := await self._tokens.fresh()) is not None:
-            outcomes |= dict.fromkeys(going, trouble)
-        elif going:
-            token = self._account.token
-            reply = await self._carry(bus, going, outcomes)
-            stale = [n for n in going if _asks_for_token(outcomes[n])]
-            if stale and self._tokens.needed:
-                trouble = await self._tokens.spoilt(token)
-                if trouble is not None:
-                    outcomes |= dict.fromkeys(stale, trouble)
-                else:
-                    reply = await self._carry(bus, stale, outcomes)
-        return [outcomes[n] for n in range(len(bus.riders))], reply
+        for item in bus.riders:
+            item.first_at = item.first_at or now
+        if (trouble := await self._tokens.fresh()) is not None:
+            return all_rows(trouble, bus.riders), None
+        token = self._account.token
+        outcomes, reply = await self._carry(bus, bus.riders)
+        stale = [n for n, outcome in enumerate(outcomes) if _asks_for_token(outcome)]
+        if stale and self._tokens.needed:
+            if (trouble := await self._tokens.spoilt(token)) is not None:
+                again = all_rows(trouble, stale)
+            else:
+                again, reply = await self._carry(bus, [bus.riders[n] for n in stale])
+            for n, outcome in zip(stale, again, strict=True):
+                outcomes[n] = outcome
+        return outcomes, reply
 
     async def _carry(
-        self, bus: Bus[Item], going: Sequence[int], outcomes: dict[int, Outcome]
-    ) -> Reply | None:
-        rows = [bus.riders[n].row for n in going]
+        self, bus: Bus[Item], riders: Sequence[Item]
+    ) -> tuple[list[Outcome], Reply | None]:
+        rows = [item.row for item in riders]
         carried = await carry(bus.action, rows, self._account, self._sender)
         if carried.error is not None:
             self._tells.broke(bus.action.name, carried.error)
-        outcomes |= zip(going, carried.outcomes, strict=True)
-        return carried.reply
+        return list(carried.outcomes), carried.reply
 
     async def _bury(self, doomed: Sequence[Doomed]) -> None:
         """Dead letters, durable before their offsets are finished: tried until the log has them."""
