@@ -33,7 +33,8 @@ def kafka_broker() -> Iterator[str]:
 def _frail_broker() -> Iterator[Broker]:
     """The one Kafka that tests may harm, one after the other."""
     need_broker_tools()
-    broker = Broker()
+    # A broker that was killed is let in again when its last session is over.
+    broker = Broker({"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "250"})
     try:
         broker.start()
         yield broker

@@ -104,6 +104,9 @@ async def _create(admin: Any, names: list[str], settings: KafkaLog) -> None:
     response = await admin.create_topics(topics)
     for name, code, message, *_ in response.topic_errors:
         error = errors.for_code(code)
+        if error is errors.InvalidReplicationFactorError and "fenced" in (message or ""):
+            # Brokers are there and none takes part yet: a cluster that starts, not a wrong number.
+            raise LogUnavailable(f"creating topic {name}: {message}")
         if error not in (errors.NoError, errors.TopicAlreadyExistsError):
             with translated(f"creating topic {name}", f"Create and Describe on topic {name}"):
                 raise error(message or name)

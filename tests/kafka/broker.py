@@ -196,9 +196,7 @@ class Broker:
             "share.coordinator.state.topic.min.isr": "1",
             "group.min.session.timeout.ms": "1000",
             "controlled.shutdown.enable": "false",
-            # A broker that was killed is let in again when its last session is over.
-            "broker.session.timeout.ms": "1000",
-            "broker.heartbeat.interval.ms": "250",
+            "broker.session.timeout.ms": "3000",
             "num.network.threads": "2",
             "num.io.threads": "4",
             "log.cleaner.dedupe.buffer.size": "4194304",

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from hub.log import EVENTS, Entry, LogUnavailable
@@ -69,6 +69,30 @@ async def appending(log: KafkaLog, *keys: str) -> AsyncIterator[list[Appender]]:
             yield appenders
         finally:
             done.set()
+
+
+async def opened(settings: KafkaSettings) -> KafkaLog:
+    """The log, as soon as Kafka lets it be opened: a broker that was frozen or killed is shut out
+    until it has registered again.
+    """
+    logs: list[KafkaLog] = []
+
+    async def opens() -> bool:
+        with suppress(LogUnavailable):
+            logs.append(await KafkaLog.open(settings))
+        return bool(logs)
+
+    await until(opens)
+    return logs[0]
+
+
+async def is_ready(log: KafkaLog) -> bool:
+    """Whether the log says that it can be appended to."""
+    try:
+        await log.ready()
+    except LogUnavailable:
+        return False
+    return True
 
 
 async def restart(broker: Broker) -> None:

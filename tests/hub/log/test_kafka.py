@@ -9,7 +9,7 @@ import pytest
 
 from hub.log import EVENTS, LogMisconfigured, LogUnavailable
 from hub.log.kafka import KafkaLog
-from tests.hub.log.kafka_scenes import PARTITIONS, settings_at
+from tests.hub.log.kafka_scenes import PARTITIONS, opened, settings_at
 from tests.hub.log.scenes import PATIENCE, numbered, read_all, settled
 from tests.kafka.broker import Broker
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.kafka
 
 async def test_closing_does_not_wait_for_kafka(own_broker: Broker) -> None:
     """`close`, of the log and of a reader, ends in bounded time while Kafka is away."""
-    log = await KafkaLog.open(settings_at(own_broker.bootstrap))
+    log = await opened(settings_at(own_broker.bootstrap))
     reader = await log.open_reader(EVENTS, "g")
     await settled(reader, partitions=PARTITIONS)
     own_broker.kill()

@@ -12,8 +12,24 @@ from aiokafka.admin import RecordsToDelete
 from hub.log import EVENTS, Entry, LogMisconfigured, LogUnavailable, Span
 from hub.log.kafka import KafkaLog
 from hub.log.kafka_lookup import Lookup
-from tests.hub.log.kafka_scenes import PARTITIONS, SOON, restart, settings_at, works_again
-from tests.hub.log.scenes import by_key, key_of_partition, numbered, places_of, read_all, settled
+from tests.hub.log.kafka_scenes import (
+    PARTITIONS,
+    SOON,
+    is_ready,
+    opened,
+    restart,
+    settings_at,
+    works_again,
+)
+from tests.hub.log.scenes import (
+    by_key,
+    key_of_partition,
+    numbered,
+    places_of,
+    read_all,
+    settled,
+    until,
+)
 from tests.kafka.broker import Broker
 
 pytestmark = pytest.mark.kafka
@@ -118,7 +134,7 @@ async def test_a_lookup_recovers_from_an_outage(own_broker: Broker) -> None:
     """While Kafka is away, the log is not ready, and soon says so; afterwards every question is
     answered again.
     """
-    log = await KafkaLog.open(settings_at(own_broker.bootstrap))
+    log = await opened(settings_at(own_broker.bootstrap))
     await log.append(EVENTS, numbered("a", range(3)))
     before = by_key(await read_all(log, EVENTS))
     await log.ready()
@@ -129,7 +145,7 @@ async def test_a_lookup_recovers_from_an_outage(own_broker: Broker) -> None:
             await log.ready()
     await restart(own_broker)
     await works_again(log, "b")
-    await log.ready()
+    await until(lambda: is_ready(log))
     later = by_key(await read_all(log, EVENTS))
     await log.close()
 

@@ -15,7 +15,15 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from hub.log import EVENTS, Entry, LogMisconfigured, LogUnavailable, Place
 from hub.log.kafka import KafkaLog
 from hub.log.kafka_producer import WAITING_BYTES
-from tests.hub.log.kafka_scenes import SOON, appending, restart, settings_at, works_again
+from tests.hub.log.kafka_scenes import (
+    SOON,
+    appending,
+    is_ready,
+    opened,
+    restart,
+    settings_at,
+    works_again,
+)
 from tests.hub.log.scenes import by_key, numbered, read_all, until
 from tests.kafka.broker import Broker
 
@@ -26,7 +34,7 @@ async def test_an_outage_loses_no_append_that_returned(own_broker: Broker) -> No
     """Kafka dies and comes back: appends meanwhile raise in time, the log recovers by itself, and
     what returned is there once and in order.
     """
-    log = await KafkaLog.open(settings_at(own_broker.bootstrap))
+    log = await opened(settings_at(own_broker.bootstrap))
     async with appending(log, *(f"{n}" for n in range(12))) as appenders:
         await until(lambda: all(len(appender.returned) > 20 for appender in appenders))
         own_broker.kill()
@@ -51,7 +59,7 @@ async def test_a_frozen_kafka_is_told_in_time(own_broker: Broker) -> None:
     """Kafka holds its connections and answers nothing: appends and `ready` raise in time; when it
     answers again, the log works again.
     """
-    log = await KafkaLog.open(settings_at(own_broker.bootstrap))
+    log = await opened(settings_at(own_broker.bootstrap))
     await log.append(EVENTS, numbered("a", range(1)))
     own_broker.freeze()
 
@@ -64,7 +72,7 @@ async def test_a_frozen_kafka_is_told_in_time(own_broker: Broker) -> None:
     took = time.monotonic() - began
     own_broker.thaw()
     await works_again(log, "b")
-    await log.ready()
+    await until(lambda: is_ready(log))
     await log.close()
 
     assert took < 3 * 1.0 + SOON
@@ -72,7 +80,7 @@ async def test_a_frozen_kafka_is_told_in_time(own_broker: Broker) -> None:
 
 async def test_what_waits_is_bounded(own_broker: Broker) -> None:
     """While Kafka does not answer, appends beyond the bound of bytes raise at once."""
-    log = await KafkaLog.open(settings_at(own_broker.bootstrap, append_timeout=4.0))
+    log = await opened(settings_at(own_broker.bootstrap, append_timeout=4.0))
     own_broker.freeze()
     large = Entry(b"a", b"v" * 1_000_000)
     waiting = [

@@ -9,7 +9,7 @@ import pytest
 
 from hub.log import EVENTS, Entry
 from hub.log.kafka import KafkaLog
-from tests.hub.log.kafka_scenes import PARTITIONS, restart, settings_at, works_again
+from tests.hub.log.kafka_scenes import PARTITIONS, opened, restart, settings_at, works_again
 from tests.hub.log.scenes import (
     PATIENCE,
     after,
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kafka
 
 async def test_a_reader_outlives_an_outage(own_broker: Broker) -> None:
     """A reader goes on, from the committed place or later, when Kafka has come back."""
-    log = await KafkaLog.open(settings_at(own_broker.bootstrap))
+    log = await opened(settings_at(own_broker.bootstrap))
     reader = await log.open_reader(EVENTS, "g")
     await log.append(EVENTS, numbered("a", range(5)))
     await reader.commit(after(await take_all(reader, 5)))
