@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +29,9 @@ AGAIN: Final = 1
 LISTED: Final = 10_000
 """Events of a batch that is too long which are kept one by one; beyond that, the body is."""
 
+ENTRY_BYTES: Final = 1_024
+"""What an entry takes beside its value: its key, its headers, and what Python adds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -41,8 +44,16 @@ class Call:
     retries: int = 0
 
 
+Decided = Answer | tuple[Ticket, Answer]
+"""What to answer at once; or what to keep first, and what to answer then."""
+
+
 class Intake:
-    """Takes requests in."""
+    """Takes requests in.
+
+    A request is decided at one go, and only bytes wait for the log: what was parsed takes twenty
+    times the room, and is gone by then.
+    """
 
     def __init__(
         self,
@@ -72,6 +83,13 @@ class Intake:
 
     async def take(self, call: Call, body: Body, stay: Stay) -> Answer:
         """Answer a POST by its body."""
+        return await self._kept(self._decided(call, body, stay))
+
+    async def take_address(self, call: Call, query: str, stay: Stay) -> None:
+        """Take an event that came in an address; nobody reads the answer."""
+        await self._kept(self._decided_address(call, query, stay))
+
+    def _decided(self, call: Call, body: Body, stay: Stay) -> Decided:
         parsed: Any = None
         fault, detail = body.fault, ""
         if not fault:
@@ -92,13 +110,12 @@ class Intake:
             return self._nobody(key, fault if fault != "body_too_large" or not key else "", detail)
         self._happenings.received(source.name, body.size, retried=call.retries > 0)
         if fault:
-            return await self._broken(source, body.text, fault, detail, stay)
+            return self._broken(source, body.text, fault, detail, stay)
         size = len(body.text)
         envelope = single(parsed, size) if call.type else batch(parsed, body.text)
-        return await self._items(source, call, envelope, body, stay)
+        return self._items(source, call, envelope, body, stay)
 
-    async def take_address(self, call: Call, query: str, stay: Stay) -> None:
-        """Take an event that came in an address; nobody reads the answer."""
+    def _decided_address(self, call: Call, query: str, stay: Stay) -> Decided:
         text = query.encode("utf-8", "replace")
         fault, size = "", len(text)
         event: dict[str, Any] = {}
@@ -109,23 +126,20 @@ class Intake:
         key = key_in_header(call.authorization) or key_of(query, event)
         source = self._sources.find(key)
         if source is None:
-            self._nobody(key, "malformed_json" if fault else "", fault)
-            return
+            return self._nobody(key, "malformed_json" if fault else "", fault)
         self._happenings.received(source.name, len(text), retried=False)
         if fault:
-            await self._broken(
-                source, text.replace(key.encode(), b""), "malformed_json", fault, stay
-            )
-        else:
-            await self._items(source, call, single(event, size), Body(text, size), stay)
+            without = text.replace(key.encode(), b"")
+            return self._broken(source, without, "malformed_json", fault, stay)
+        return self._items(source, call, single(event, size), Body(text, size), stay)
 
-    async def _broken(
-        self, source: Source, text: bytes, code: str, detail: str, stay: Stay
-    ) -> Answer:
+    def _broken(self, source: Source, text: bytes, code: str, detail: str, stay: Stay) -> Decided:
         """Refuse what nobody can read, and keep it as it came."""
-        return self._put_off(source, 1) or await self._keep(
-            source, [], [whole(code, text, detail)], stay, lambda: refuse(code, detail)
-        )
+        put_off = self._put_off(source, 1)
+        if put_off:
+            return put_off
+        ticket = self._ticket(source, [], [whole(code, text, detail)], stay)
+        return ticket, refuse(code, detail)
 
     def _put_off(self, source: Source, events: int) -> Answer | None:
         """The answer that it is not the source's turn, if it is not."""
@@ -146,9 +160,9 @@ class Intake:
             return SUCCESS
         return refuse(code)
 
-    async def _items(
+    def _items(
         self, source: Source, call: Call, envelope: Envelope, body: Body, stay: Stay
-    ) -> Answer:
+    ) -> Decided:
         items = envelope.items
         put_off = self._put_off(source, max(1, len(items)))
         if put_off:
@@ -164,12 +178,11 @@ class Intake:
                 source.settings.compat == "segment" and code != "origin_not_allowed"
             )
             answer = SUCCESS if silent else refuse(code)
-            return await self._keep(source, [], refused, stay, lambda: answer, envelope)
+            return self._ticket(source, [], refused, stay, envelope), answer
         now = self._clock.now()
         valid, refused = self._judged(source, call, envelope, now)
-        return await self._keep(
-            source, valid, refused, stay, lambda: _answer(source, valid, refused), envelope, now
-        )
+        answer = _answer(source, valid, refused)
+        return self._ticket(source, valid, refused, stay, envelope, now), answer
 
     def _judged(
         self, source: Source, call: Call, envelope: Envelope, now: float
@@ -190,17 +203,16 @@ class Intake:
                 refused.append(Rejected(found, index, item))
         return valid, refused
 
-    async def _keep(
+    def _ticket(
         self,
         source: Source,
         valid: Sequence[Valid],
         refused: Sequence[Rejected],
         stay: Stay,
-        answer: Callable[[], Answer],
         envelope: Envelope | None = None,
         now: float | None = None,
-    ) -> Answer:
-        """Make it durable, then answer; say 503 when that cannot be promised in time."""
+    ) -> Ticket:
+        """What is to be kept, in bytes; these are charged to the request's stay."""
         now = self._clock.now() if now is None else now
         ticket = Ticket(source.name, stay)
         try:
@@ -218,10 +230,18 @@ class Intake:
         except BaseException:
             self._keeping.forget(ticket)
             raise
+        stay.hold(sum(ENTRY_BYTES + len(one.value) for one in (*ticket.events, *ticket.refused)))
+        return ticket
+
+    async def _kept(self, decided: Decided) -> Answer:
+        """Make it durable, then answer; say 503 when that cannot be promised in time."""
+        if isinstance(decided, Answer):
+            return decided
+        ticket, answer = decided
         failure = await self._keeping.keep(ticket)
         if not failure:
-            return answer()
-        self._happenings.limited(source.name, failure)
+            return answer
+        self._happenings.limited(ticket.source, failure)
         return refuse(failure, retry_after=AGAIN if REFUSALS[failure].status != 400 else None)
 
 

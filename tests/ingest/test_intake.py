@@ -1,9 +1,13 @@
 """The way of one request, where no row of the checklist goes."""
 
+import asyncio
 import base64
+import gc
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ingest.keys import hash_of
-from tests.ingest.scenes import KEY, UNKNOWN, Hub, basic, track
+from tests.ingest.scenes import KEY, UNKNOWN, HeldLog, Hub, basic, track
 
 
 async def test_an_oversize_body_is_charged_by_the_key_at_its_end(hub: Hub) -> None:
@@ -77,3 +81,32 @@ async def test_violations_are_counted(hub: Hub) -> None:
     await hub.send(track(context={"locale": 5}))
 
     assert 1.0 == await hub.metric('ingest_violations_total{kind="typed",source="shop"}')
+
+
+async def test_only_bytes_wait_for_the_log(start: Callable[..., Awaitable[Hub]]) -> None:
+    """What was parsed takes up to twenty times the room of a body; it is gone while we wait."""
+    log = HeldLog()
+    hub = await start(log=log)
+    body = b'{"batch":[{"type":"track","userId":"u","event":"E","marked":{}},{"marked":1}]}'
+    sent = asyncio.create_task(hub.post("/v1/batch", body, headers=basic(KEY)))
+    await log.entered.wait()
+    left = [one for one in gc.get_objects() if type(one) is dict and "marked" in one]
+    log.free.set()
+    await sent
+
+    assert [] == left
+
+
+async def test_what_waits_for_the_log_takes_up_room(start: Callable[..., Awaitable[Hub]]) -> None:
+    """A small body of many refused events is a large append."""
+    log = HeldLog()
+    hub = await start(log=log, ingest={"max_bytes_in_flight": 20_000})
+    body: Any = {"batch": [None] * 100}
+    sent = asyncio.create_task(hub.post("/v1/batch", body, headers=basic(KEY)))
+    await log.entered.wait()
+    crowded = await hub.send(track())
+    log.free.set()
+    await sent
+    after = await hub.send(track())
+
+    assert (429, 200) == (crowded.status, after.status)

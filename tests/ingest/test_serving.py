@@ -1,6 +1,7 @@
 """One process, from its opening to its end."""
 
 import asyncio
+import gc
 
 import aiohttp
 import pytest
@@ -53,3 +54,17 @@ def test_a_held_port_can_be_shared() -> None:
     shared.close()
 
     assert port == same
+
+
+async def test_a_body_of_many_lists_does_not_set_the_collector_off() -> None:
+    """Or half a megabyte would stop the process for a second, whoever else is waiting."""
+    body = b'{"batch":[],"lists":[' + b"[]," * 150_000 + b"[]]}"
+    before = gc.get_threshold()
+    async with hub_of(settings()) as hub:
+        begun = gc.get_stats()[2]["collections"]
+        await hub.post("/v1/batch", body)
+        ended = gc.get_stats()[2]["collections"]
+        assert gc.get_freeze_count() > 0
+
+    assert begun == ended
+    assert (0, before) == (gc.get_freeze_count(), gc.get_threshold())
