@@ -281,11 +281,14 @@ def _total(metrics: Metrics, name: str) -> float:
 
 
 async def _serve(stack: AsyncExitStack, app: web.Application, host: str, port: int) -> str:
-    """Serve until the stack closes; returns the address, with the port that was taken."""
+    """Serve until the stack closes; the address, with the port that was taken. Or Misconfigured."""
     runner: Any = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise Misconfigured([Fault("port", f"cannot listen on {host}:{port}: {error}")]) from None
     return f"http://{host}:{runner.addresses[0][1]}"
 
 

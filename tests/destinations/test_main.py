@@ -107,6 +107,16 @@ async def test_a_sandbox_that_is_not_there() -> None:
     assert "no such vendor" in out
 
 
+async def test_a_taken_port_is_told() -> None:
+    """A port that somebody else has is a sentence, and no traceback."""
+    async with received() as (_, url):
+        status, out = await _say("sandbox", "--port", url.rsplit(":", 1)[1].strip("/"), "webhook")
+
+    assert 2 == status
+    assert "cannot listen" in out
+    assert "Traceback" not in out
+
+
 @pytest.mark.timeout(120)
 async def test_run_delivers_and_stops_when_asked(tmp_path: Path) -> None:
     """`run` delivers what is in the log, and SIGTERM ends it with status 0 and all committed."""
