@@ -6,6 +6,8 @@ Limits  Yours: `batch` events a request. 429 and 503 are honoured with Retry-Aft
 Quirks  401, 403 and 404 are often a deploy mistake and are tried again for the whole patience;
         410 bars the instance. Redirects are not followed. Private addresses are refused after
         resolution, unless `allow_private`.
+        A batch's id is made of its events' ids; a batch tried again may hold other events, so a
+        receiver of batches should know repetitions by each event's messageId.
 """
 
 from __future__ import annotations
@@ -59,6 +61,10 @@ RESERVED = {
     "webhook-signature",
     "webhook-timestamp",
 }
+
+
+MAX_ID = 255
+"""Characters of a `webhook-id`; a longer messageId is hashed."""
 
 
 class Settings(VendorSettings):
@@ -153,8 +159,8 @@ def deliver(rows: Sequence[Row], account: Account[Settings]) -> Talk:
         ids = "\n".join(row.id for row in rows)
         identity = "batch_" + hashlib.sha256(ids.encode()).hexdigest()[:32]
         body = dumps([item(row) for row in rows])
-    # A messageId is a client's word; in a header only its printable ASCII would survive.
-    if not (identity.isascii() and identity.isprintable()):
+    # A messageId is a client's word, of any length; a header holds some printable ASCII.
+    if not (identity.isascii() and identity.isprintable() and len(identity) <= MAX_ID):
         identity = "sha256_" + hashlib.sha256(identity.encode()).hexdigest()[:32]
     timestamp = int(account.now)
     reply = yield Request(
