@@ -38,11 +38,13 @@ class Failed:
 class Refused:
     """Never: the event becomes a dead letter and the lane moves on.
 
-    `code` is a bounded label; `reason` is the vendor's sentence, which the engine redacts.
+    `code` is a bounded label; `reason` is the vendor's sentence, which the engine redacts. `named`
+    says that the vendor named this very row: to halve its batch would teach nothing.
     """
 
     code: str
     reason: str
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,8 @@ class Batch:
 
     `group`: only rows of the same group share a request. `unique`: rows of which only one may ride
     (the vendor refuses twins). `atomic`: the vendor takes all or none, so when every row of a
-    request comes back refused the engine bisects to find the culprit. `weigh`: bytes of a row.
+    request comes back refused and none was named, the engine bisects to find the culprit. `weigh`:
+    bytes of a row.
     """
 
     rows: int = 1

@@ -232,7 +232,7 @@ class Station:
         self._on_the_road -= 1
         self._limiters[bus.action.rate.name].back()
         self._hear(bus, outcomes, reply, now, wall)
-        refused = all(isinstance(outcome, Refused) for outcome in outcomes)
+        refused = all(isinstance(o, Refused) and not o.named for o in outcomes)
         if bus.action.batch.atomic and len(bus.riders) > 1 and refused:
             # All or none, and nobody was named: the culprit is found by halving. Riders whose
             # partition has moved meanwhile are their new owner's.

@@ -113,7 +113,7 @@ def row_meaning(error: Mapping[str, Any]) -> Failed | Refused:
     words = _words(error)
     for rule in (*RULES, *RECORD_RULES):
         if rule.word == "refused" and rule.marker in words:
-            return Refused(rule.code, _message(error))
+            return Refused(rule.code, _message(error), named=True)
     return Failed("row_error")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from destinations.spec import (
@@ -111,7 +111,9 @@ def verdicts(reply: Reply, rows: Sequence[Row], now: float) -> list[Outcome]:
     for fault in found:
         if fault.row is None or fault.row >= len(rows):
             return all_rows(whole, rows)
-        culprits.setdefault(fault.row, _verdict(reply, fault, now))
+        verdict = _verdict(reply, fault, now)
+        named = replace(verdict, named=True) if isinstance(verdict, Refused) else verdict
+        culprits.setdefault(fault.row, named)
     return [culprits.get(index, Busy(0.0, "neighbour")) for index in range(len(rows))]
 
 

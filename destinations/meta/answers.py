@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -96,9 +97,9 @@ def outcomes(
         if not isinstance(error, dict) or not _is_code(error.get("code")):
             return all_rows(_unread(reply, now), rows)
         found = meaning(error, reply, now, throttled)
-        culprits = _named(error, len(rows)) if isinstance(found, Refused) else frozenset()
-        if culprits:
-            return [found if n in culprits else Busy(0) for n in range(len(rows))]
+        if isinstance(found, Refused) and (culprits := _named(error, len(rows))):
+            culprit = replace(found, named=True)
+            return [culprit if n in culprits else Busy(0) for n in range(len(rows))]
         return all_rows(found, rows)
     received = said.get("events_received")
     if not _is_code(received):

@@ -123,6 +123,20 @@ def test_culprits_are_found_and_the_others_delivered(culprits: set[int], named: 
     assert len(day.log) <= 1 + 15 * len(culprits)
 
 
+def test_rows_that_were_named_are_not_asked_about_again() -> None:
+    """When the vendor named every row of an atomic batch, one request has told it all."""
+
+    def script(_: float, bus: Bus[Item]) -> tuple[float, Sequence[Outcome]]:
+        return 0.1, [Refused("bad", "no", named=True) for _ in bus.riders]
+
+    day = Day(plan(action(batch=Batch(rows=100, atomic=True))), script)
+    day.take(*(record(n, f"u{n}") for n in range(100)))
+    day.run()
+
+    assert ["doomed bad"] * 100 == list(day.ended.values())
+    assert 1 == len(day.log)
+
+
 def test_a_single_refusal_is_believed() -> None:
     """Where a batch is not atomic, or holds one, refused is refused at once."""
     for batch in (Batch(rows=3), Batch(rows=1, atomic=True)):
