@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import orjson
 import pytest
 
 from hub.log import EVENTS, Entry, Log, Record
-from hub.log.__main__ import line_of, moment
+from hub.log.__main__ import asked_of, line_of, main, moment
 from hub.log.settings import LogSettings
 from tests.hub.log.scenes import PATIENCE, numbered, take_all
 
@@ -54,11 +55,22 @@ async def run(*arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def tail(config: Path, *arguments: str) -> list[int]:
-    """The values of what `tail events` tells."""
-    status, out, err = await run("--config", str(config), "tail", "events", *arguments)
-    assert (0, "") == (status, err)
-    return [json.loads(line)["value"] for line in out.splitlines()]
+Tails = Callable[..., Awaitable[list[int]]]
+
+
+@pytest.fixture
+def tail(config: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Tails:
+    """The values of what `tail events` tells with some arguments; a process of its own would say
+    the same a second later.
+    """
+
+    async def values(*arguments: str) -> list[int]:
+        await main(asked_of(["--config", str(config), "tail", "events", *arguments]))
+        out, err = capsysbinary.readouterr()
+        assert b"" == err
+        return [json.loads(line)["value"] for line in out.splitlines()]
+
+    return values
 
 
 async def test_streams_tells_what_is_held_and_how_far_groups_are(
@@ -81,25 +93,23 @@ async def test_streams_tells_what_is_held_and_how_far_groups_are(
     assert ["mail", EVENTS, "3"] in rows
 
 
-async def test_tail_tells_the_last_ten(shared_log: Log, config: Path) -> None:
+async def test_tail_tells_the_last_ten(shared_log: Log, tail: Tails) -> None:
     """Without more, `tail` tells the last ten records, the oldest first."""
     await shared_log.append(EVENTS, numbered("a", range(25)))
 
-    assert list(range(15, 25)) == await tail(config)
+    assert list(range(15, 25)) == await tail()
 
 
-async def test_tail_from_the_start(shared_log: Log, config: Path) -> None:
+async def test_tail_from_the_start(shared_log: Log, tail: Tails) -> None:
     """`--from start` tells all, of all partitions, and `--limit` the first of them."""
     for number in range(0, 40, 10):
         for key in ("a", "b", "c", "d"):
             await shared_log.append(EVENTS, numbered(key, range(number, number + 10)))
 
-    told, first, later, hour = await asyncio.gather(
-        tail(config, "--from", "start"),
-        tail(config, "--from", "start", "--limit", "7"),
-        tail(config, "--from", "2999-01-01T00:00:00Z"),
-        tail(config, "--from", "1h"),
-    )
+    told = await tail("--from", "start")
+    first = await tail("--from", "start", "--limit", "7")
+    later = await tail("--from", "2999-01-01T00:00:00Z")
+    hour = await tail("--from", "1h")
 
     assert sorted([*range(40)] * 4) == sorted(told)
     assert [*range(7)] == first
@@ -107,12 +117,12 @@ async def test_tail_from_the_start(shared_log: Log, config: Path) -> None:
     assert 160 == len(hour)
 
 
-async def test_tail_of_one_partition(shared_log: Log, config: Path) -> None:
+async def test_tail_of_one_partition(shared_log: Log, tail: Tails) -> None:
     """`--partition` tells that partition only."""
     places = await shared_log.append(EVENTS, [Entry(b"%d" % n, b"%d" % n) for n in range(40)])
     expected = [n for n, place in enumerate(places) if place.partition == 1]
 
-    assert expected == await tail(config, "--from", "start", "--partition", "1")
+    assert expected == await tail("--from", "start", "--partition", "1")
 
 
 async def test_tail_follows(shared_log: Log, config: Path) -> None:
