@@ -138,9 +138,11 @@ def _check(db: sqlite3.Connection, path: Path, partitions: int) -> None:
 
 
 def at_opening(path: Path, error: sqlite3.Error) -> LogError:
-    """What an error means while the file is opened: someone else's lock passes, the rest stays."""
+    """What an error means at the opening: a lock and a full disk pass, the rest stays."""
     if isinstance(error, sqlite3.OperationalError) and busy(error):
         return LogUnavailable(f"{path} is locked by another process: {error}")
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return LogUnavailable(f"{path} is on a disk that is full: {error}")
     return LogMisconfigured(f"{path} cannot be used as a log: {error}")
 
 

@@ -136,8 +136,8 @@ class SqliteLog:
         return await self.ask(_status)
 
     async def ready(self) -> None:
-        """As `Log.ready`: takes the write lock and commits nothing."""
-        await self.do(lambda _: None)
+        """As `Log.ready`: writes a page, which a full disk would not take."""
+        await self.do(_touched)
 
     async def close(self) -> None:
         """As `Log.close`: closes the readers too, and waits up to 10 s for appends in flight."""
@@ -325,3 +325,7 @@ def _status(db: sqlite3.Connection) -> list[StreamStatus]:
         StreamStatus(stream, tuple(found), groups.get(stream, {}))
         for stream, found in spans.items()
     ]
+
+
+def _touched(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE made SET value = value WHERE name = 'format'")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.log import LogMisconfigured
-from hub.log.sqlite.file import connect, one, prepare
+from hub.log import LogMisconfigured, LogUnavailable
+from hub.log.sqlite.file import at_opening, connect, one, prepare
 
 
 def test_a_file_is_made_with_its_folder(tmp_path: Path) -> None:
@@ -88,3 +88,19 @@ def test_another_applications_database_keeps_its_tables(tmp_path: Path) -> None:
 
     with contextlib.closing(connect(path)) as db:
         assert 0 == one(db, "SELECT count(*) FROM theirs")
+
+
+def test_a_full_disk_passes_and_no_database_stays(tmp_path: Path) -> None:
+    """What a person must mend is told apart from what ends by itself."""
+    path = tmp_path / "hub.db"
+    prepare(path, 4)
+    with contextlib.closing(connect(path)) as db:
+        pages = one(db, "PRAGMA page_count")
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(sqlite3.Error) as full:
+            db.execute("CREATE TABLE more AS SELECT zeroblob(100000)")
+    with contextlib.closing(sqlite3.connect(":memory:")) as db, pytest.raises(sqlite3.Error) as odd:
+        db.execute("SELECT nothing")
+
+    assert isinstance(at_opening(path, full.value), LogUnavailable)
+    assert isinstance(at_opening(path, odd.value), LogMisconfigured)
