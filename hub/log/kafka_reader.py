@@ -133,7 +133,9 @@ class KafkaReader:
         except TimeoutError:
             return []
         except (errors.KafkaError, OSError) as error:
-            # aiokafka's background work ends at such an error; the next take joins anew.
+            # aiokafka's background work ends at such an error; the next take joins anew, and until
+            # then the partitions may be another member's.
+            await self.revoked(self._owned)
             await self._drop()
             raise log_error(error, f"reading {self._topic}", self._needs()) from error
         return [record_of(self._stream, one) for some in fetched.values() for one in some]
