@@ -1,9 +1,12 @@
 """What can happen to an instance, each told once: the metric and the log line are one call.
 
-Normal operation logs nothing. No line holds an event's content, only ids, codes and counts.
+Normal operation logs nothing, and what happens often is told now and then. No line holds an
+event's content, only ids, codes and counts.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 import structlog
 
@@ -32,6 +35,15 @@ class Happenings:
         self._rows = metrics.destination_batch_rows.labels(destination)
         self._delay = metrics.destination_delay_seconds.labels(destination)
         self._was = (State.CLOSED, False)
+        self._lines: Counter[str] = Counter()
+
+    def _worth_a_line(self, kind: str) -> int:
+        """How often `kind` has happened if that is to be told, else 0: the first ten times, then
+        each hundredth. A million refusals are a metric and a stream, not a million lines.
+        """
+        self._lines[kind] += 1
+        count = self._lines[kind]
+        return count if count <= 10 or count % 100 == 0 else 0
 
     def accepted(self) -> None:
         """An event was taken from the log and is to be delivered."""
@@ -58,7 +70,8 @@ class Happenings:
 
     def noted(self, action: str, note: str) -> None:
         """The vendor took an event and dropped a part of it."""
-        self._log.warning("delivered with a note", action=action, note=note)
+        if count := self._worth_a_line(f"note {action}"):
+            self._log.warning("delivered with a note", action=action, note=note, count=count)
 
     def retried(self, code: str) -> None:
         """An attempt failed and will be made again."""
@@ -71,7 +84,8 @@ class Happenings:
     def buried(self, code: str, id: str, reason: str) -> None:  # noqa: A002 - the event's id
         """An event is a dead letter now, durably."""
         self._metrics.destination_dead_lettered.labels(self._name, code).inc()
-        self._log.warning("dead letter", code=code, id=id, reason=reason)
+        if count := self._worth_a_line(f"dead letter {code}"):
+            self._log.warning("dead letter", code=code, id=id, reason=reason, count=count)
 
     def barred(self, outcome: Barred, probe_in: float) -> None:
         """They do not let us in; events wait."""

@@ -85,14 +85,19 @@ def test_what_needs_a_person_is_a_line(tells: Happenings) -> None:
         tells.stumbled("the log is away", ConnectionError("secret"))
 
     assert [
-        {"event": "dead letter", "code": "bad", "id": "m1", "reason": "is bad"},
+        {"event": "dead letter", "code": "bad", "id": "m1", "reason": "is bad", "count": 1},
         {
             "event": "barred: paused until they let us in",
             "code": "gone",
             "reason": "is gone",
             "probe_in_seconds": 300.0,
         },
-        {"event": "delivered with a note", "action": "send", "note": "a field was dropped"},
+        {
+            "event": "delivered with a note",
+            "action": "send",
+            "note": "a field was dropped",
+            "count": 1,
+        },
         {"event": "the log is away", "error": "ConnectionError"},
     ] == [{k: v for k, v in s.items() if k not in ("destination", "log_level")} for s in logs]
     assert ["warning", "error", "warning", "warning"] == [said["log_level"] for said in logs]
@@ -147,3 +152,16 @@ def test_a_change_is_told_once(
             tells.stands(state, barred, 0, 0, 0.0)
 
     assert lines == [said["event"] for said in logs]
+
+
+def test_what_happens_often_is_told_now_and_then() -> None:
+    """A flood of dead letters is counted whole and told a few times, with how many there were."""
+    metrics = Metrics()
+    with capture_logs() as lines:
+        tells = Happenings(metrics, "crm")
+        for number in range(1_000):
+            tells.buried("bad", f"m{number}", "is bad")
+        tells.buried("worse", "m", "is worse")
+
+    assert 1_000 == sample(metrics, "destination_dead_lettered_total", code="bad")
+    assert [*range(1, 11), *range(100, 1_001, 100), 1] == [line["count"] for line in lines]
