@@ -10,19 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from destinations import registry
-from destinations.spec import Sandbox
+from destinations.spec import Sandbox, Taken
 from destinations.talk import Reply, Request
 from hub.clock import Clock, SystemClock
+from hub.encoding import dumps
 
 JOURNAL = 1_000
 """Requests that a vendor's journal remembers."""
+
+TAKEN = 100_000
+"""Deliveries that a sandbox remembers, so that a demo may run for days; all are counted."""
 
 
 class Practice:
@@ -33,7 +37,16 @@ class Practice:
         self.sandbox: Sandbox = registry.sandbox(name)
         self.journal: deque[dict[str, Any]] = deque(maxlen=JOURNAL)
         self.requests = 0
+        self.forgotten = 0
         self.fault: dict[str, Any] = {}
+
+    def taken(self) -> int:
+        """How much it took as delivered; of more than twice TAKEN the oldest are forgotten."""
+        kept = self.sandbox.taken
+        if len(kept) > 2 * TAKEN:
+            self.forgotten += len(kept) - TAKEN
+            del kept[:-TAKEN]
+        return self.forgotten + len(kept)
 
     def fault_now(self) -> dict[str, Any]:
         """The fault that this request meets; `times` counts it down."""
@@ -59,8 +72,9 @@ def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
         elif request.query.get("journal") == "1":
             return _json(list(practice.journal))
         elif request.query.get("taken") == "1":
-            return _json([asdict(taken) for taken in list(practice.sandbox.taken)])
-        return _json({"requests": practice.requests, "taken": len(practice.sandbox.taken)})
+            names = [field.name for field in fields(Taken)]
+            return _json([{n: getattr(t, n) for n in names} for t in practice.sandbox.taken])
+        return _json({"requests": practice.requests, "taken": practice.taken()})
 
     async def answer(request: web.Request) -> web.StreamResponse:
         practice = _of(practices, request)
@@ -78,6 +92,7 @@ def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
             await asyncio.sleep(3_600)
         forced = _forced(fault)
         reply = forced or practice.sandbox.answer(heard, clock.now())
+        practice.taken()
         practice.journal.append(
             {"method": heard.method, "url": heard.url, "status": reply.status, "at": clock.now()}
         )
@@ -113,4 +128,4 @@ def _of(practices: Mapping[str, Practice], request: web.Request) -> Practice:
 
 
 def _json(value: Any) -> web.Response:
-    return web.Response(body=orjson.dumps(value, default=str), content_type="application/json")
+    return web.Response(body=dumps(value), content_type="application/json")

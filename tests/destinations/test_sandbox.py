@@ -14,6 +14,7 @@ from yarl import URL
 
 from destinations import sandbox
 from destinations.sender import Sender
+from destinations.spec import Taken
 from hub.clock import FakeClock
 from tests.destinations.cases import NOW, cases_of, play
 
@@ -137,3 +138,17 @@ async def test_the_journal_is_bounded() -> None:
     practice = sandbox.Practice("webhook")
 
     assert sandbox.JOURNAL == practice.journal.maxlen
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox that serves for days counts all it took and remembers the latest."""
+    monkeypatch.setattr(sandbox, "TAKEN", 10)
+    practice = sandbox.Practice("webhook")
+    counts = []
+    for number in range(100):
+        practice.sandbox.taken.append(Taken(f"m{number}", "u", "track"))
+        counts.append(practice.taken())
+
+    assert list(range(1, 101)) == counts
+    assert len(practice.sandbox.taken) <= 20
+    assert "m99" == practice.sandbox.taken[-1].id
