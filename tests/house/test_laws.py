@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.house.plan import HOUSE, ROOMS, Module, modules, vendor_of
+from tests.house.plan import HOUSE, Module, modules, vendor_of
 
 ALL = modules()
 ids = {"ids": lambda module: module.place}
@@ -227,4 +227,3 @@ def test_no_word_for_a_room_of_odds_and_ends() -> None:
     found = [m.place for m in ALL if any(odd.search(part) for part in m.name.split("."))]
 
     assert [] == found, test_no_word_for_a_room_of_odds_and_ends.__doc__
-    assert ROOMS == ("schemas", "hub", "ingest", "destinations")
