@@ -17,7 +17,16 @@ TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
 class Schemas:
     """All shipped schemas, compiled."""
 
-    __slots__ = ("_accept", "_semantic", "_typed", "deadletter", "envelope", "record", "rejected")
+    __slots__ = (
+        "_accept",
+        "_semantic",
+        "_typed",
+        "deadletter",
+        "delivery",
+        "envelope",
+        "record",
+        "rejected",
+    )
 
     def __init__(self, shelf: Shelf) -> None:
         def checker(name: str) -> Checker:
@@ -35,6 +44,7 @@ class Schemas:
         self.record = checker("record")
         self.rejected = checker("rejected")
         self.deadletter = checker("deadletter")
+        self.delivery = checker("delivery")
 
     def accept(self, type: str) -> Checker:  # noqa: A002 -- the field's own name, in every SDK
         """The contract that decides whether a call of this type is kept; KeyError for no type."""

@@ -23,6 +23,9 @@ DELIVERIES = "deliveries"
 
 STREAMS = (EVENTS, REJECTED, PARKED, DEAD_LETTERS, DELIVERIES)
 
+NOTE_CHARACTERS = 4_000
+"""The longest note beside a commit; Kafka takes 4,096 bytes of it."""
+
 Headers = tuple[tuple[str, bytes], ...]
 
 # LogError               the log did not do what was asked

@@ -328,7 +328,7 @@ def test_our_times_have_one_shape(shipped: schemas.Schemas, moment: Any) -> None
     assert not shipped.record.accepts({**record, "receivedAt": moment})
 
 
-@pytest.mark.parametrize("name", ["record", "rejected", "deadletter"])
+@pytest.mark.parametrize("name", ["record", "rejected", "deadletter", "delivery"])
 def test_what_we_keep_is_complete(shipped: schemas.Schemas, name: str) -> None:
     """What we keep lacks no field that its readers count on."""
     schema, checker = DOCUMENTS[URN + name], getattr(shipped, name)
