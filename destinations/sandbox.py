@@ -1,17 +1,24 @@
-"""Serves any vendor's sandbox on a socket, under `/<vendor>`, with a journal and faults on demand.
+"""Serves any vendor's sandbox on a socket, under `/<place>`, with a journal and faults on demand.
 
-`GET /_sandbox/<vendor>` tells what it took; `POST` sets faults: `{"status": 503, "times": 3}`,
-`{"slow": 2.0}`, `{"hang": true}`, `{"close": true}`, `{"truncate": true}`, `{"html": true}`,
-`{"body": {...}, "headers": {...}}`; `DELETE` begins anew.
+A place is a vendor's name, or `orders=webhook` for one more of them. `GET /_sandbox/<place>` tells
+what it took; `DELETE` begins anew; `POST` sets a fault, which stays until the next:
+
+    {"status": 503}, {"html": true}, {"body": {...}, "headers": {...}}   another answer
+    {"truncate": true}, {"cut": true}                 half a body, as if whole, or breaking off
+    {"slow": 2.0}, {"hang": true}, {"close": true}    late, never, hung up on
+
+`times`, `share` and `match` choose who meets it: the next so many requests, such a share of them,
+those whose body holds a text.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 from aiohttp import web
@@ -32,9 +39,11 @@ TAKEN = 100_000
 class Practice:
     """One vendor's sandbox with its journal and the faults that it was asked for."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.sandbox: Sandbox = registry.sandbox(name)
+    def __init__(self, place: str, die: Callable[[], float] = random.random) -> None:
+        self.name, _, vendor = place.partition("=")
+        self.place = place
+        self.die = die
+        self.sandbox: Sandbox = registry.sandbox(vendor or self.name)
         self.journal: deque[dict[str, Any]] = deque(maxlen=JOURNAL)
         self.requests = 0
         self.forgotten = 0
@@ -48,25 +57,54 @@ class Practice:
             del kept[:-TAKEN]
         return self.forgotten + len(kept)
 
-    def fault_now(self) -> dict[str, Any]:
+    def fault_now(self, body: bytes) -> dict[str, Any]:
         """The fault that this request meets; `times` counts it down."""
         fault = self.fault
-        if fault and "times" in fault:
+        if fault.get("match", "").encode() not in body or self.die() >= fault.get("share", 1.0):
+            return {}
+        if "times" in fault:
             fault["times"] -= 1
             if fault["times"] <= 0:
                 self.fault = {}
         return fault
 
+    def answer(
+        self, heard: Request, fault: Mapping[str, Any], now: float
+    ) -> tuple[Reply, dict[str, Any]]:
+        """What it says, and the journal's line; `took` are our ids of what it took as new."""
+        kept = self.sandbox.taken
+        before = len(kept)
+        reply = _forced(fault) or self.sandbox.answer(heard, now)
+        line = {
+            "method": heard.method,
+            "url": heard.url,
+            "status": reply.status,
+            "at": now,
+            "took": [taken.id for taken in kept[before:]],
+        }
+        self.journal.append(line)
+        self.taken()
+        return reply, line
 
-def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
-    """An application that serves the sandboxes of `names`."""
+
+def app(
+    places: Iterable[str],
+    clock: Clock | None = None,
+    journal: BinaryIO | None = None,
+    die: Callable[[], float] = random.random,
+) -> web.Application:
+    """An application that serves a sandbox at each of `places`.
+
+    `journal` is written what each place's journal remembers, a line of JSON for each request, with
+    the place's name: it forgets nothing. `die` is thrown for the faults that meet a share.
+    """
     clock = clock or SystemClock()
-    practices = {name: Practice(name) for name in names}
+    practices = {made.name: made for made in (Practice(place, die) for place in places)}
 
     async def told(request: web.Request) -> web.Response:
         practice = _of(practices, request)
         if request.method == "DELETE":
-            practice = practices[practice.name] = Practice(practice.name)
+            practice = practices[practice.name] = Practice(practice.place, die)
         elif request.method == "POST":
             practice.fault = dict(orjson.loads(await request.read()))
         elif request.query.get("journal") == "1":
@@ -85,29 +123,38 @@ def app(names: Iterable[str], clock: Clock | None = None) -> web.Application:
             await request.read(),
         )
         practice.requests += 1
-        fault = practice.fault_now()
+        fault = practice.fault_now(heard.body)
         if fault.get("slow"):
             await asyncio.sleep(float(fault["slow"]))
         if fault.get("hang"):
             await asyncio.sleep(3_600)
-        forced = _forced(fault)
-        reply = forced or practice.sandbox.answer(heard, clock.now())
-        practice.taken()
-        practice.journal.append(
-            {"method": heard.method, "url": heard.url, "status": reply.status, "at": clock.now()}
-        )
-        if fault.get("close"):
-            if request.transport is not None:
-                request.transport.close()
-            return web.Response()
-        body = reply.body[: len(reply.body) // 2] if fault.get("truncate") else reply.body
-        return web.Response(status=reply.status, body=body, headers=dict(reply.headers))
+        reply, line = practice.answer(heard, fault, clock.now())
+        if journal is not None:
+            journal.write(dumps({"place": practice.name, **line}) + b"\n")
+        return await _sent(request, reply, fault)
 
     made = web.Application(client_max_size=64 * 1_048_576)
     made.router.add_route("*", "/_sandbox/{vendor}", told)
     made.router.add_route("*", "/{vendor}", answer)
     made.router.add_route("*", "/{vendor}/{rest:.*}", answer)
     return made
+
+
+async def _sent(request: web.Request, reply: Reply, fault: Mapping[str, Any]) -> web.StreamResponse:
+    """The reply as it is sent: whole, or as the fault leaves it."""
+    half = reply.body[: len(reply.body) // 2]
+    hangs_up = fault.get("close") or fault.get("cut")
+    if not hangs_up:
+        body = half if fault.get("truncate") else reply.body
+        return web.Response(status=reply.status, body=body, headers=dict(reply.headers))
+    begun = web.StreamResponse(status=reply.status, headers=dict(reply.headers))
+    if fault.get("cut"):
+        begun.content_length = len(reply.body) + 1  # so that an empty body breaks off, too
+        await begun.prepare(request)
+        await begun.write(half)
+    if request.transport is not None:
+        request.transport.close()
+    return begun
 
 
 def _forced(fault: Mapping[str, Any]) -> Reply | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -117,6 +118,65 @@ async def test_it_hangs_up_on_demand(client: Client) -> None:
         await knock(client)
 
     assert 1 == (await said(client, "webhook"))["requests"]
+
+
+async def test_it_breaks_off_on_demand(client: Client) -> None:
+    """`cut` sends half a body and hangs up; the request was heard."""
+    await said(client, "webhook", "POST", {"body": {"a": 1}, "cut": True, "times": 1})
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await knock(client)
+
+    assert 1 == (await said(client, "webhook"))["requests"]
+
+
+async def test_a_fault_may_meet_some(client: Client) -> None:
+    """`match` is for those whose body holds a text."""
+    usual, _ = await knock(client)
+    await said(client, "webhook", "POST", {"status": 503, "match": "poison"})
+    async with client.post("/webhook/x", data=b"a poisoned one") as reply:
+        met = reply.status
+
+    assert (503, usual) == (met, (await knock(client))[0])
+
+
+async def test_a_fault_may_meet_a_share() -> None:
+    """`share` leaves it to the die."""
+    throws = iter([0.2, 0.5, 0.8])
+    made = sandbox.app(["webhook"], FakeClock(NOW), die=lambda: next(throws))
+    async with TestClient(TestServer(made)) as client:
+        usual, _ = await knock(client)
+        await said(client, "webhook", "POST", {"status": 503, "share": 0.6})
+
+        assert [503, usual] == [(await knock(client))[0] for _ in range(2)]
+
+
+async def test_one_vendor_may_stand_at_several_places() -> None:
+    """`orders=webhook` is a webhook of its own, with its own faults and counts."""
+    async with TestClient(TestServer(sandbox.app(["webhook", "orders=webhook"]))) as client:
+        await said(client, "orders", "POST", {"status": 503})
+        met, _ = await knock(client, "/orders/x")
+        other, _ = await knock(client)
+        await said(client, "orders", "DELETE")
+
+        assert (503, 400) == (met, other)
+        assert {"requests": 0, "taken": 0} == await said(client, "orders")
+        assert {"requests": 1, "taken": 0} == await said(client, "webhook")
+
+
+async def test_a_journal_may_be_kept() -> None:
+    """Each request is a line of the file that is given, with the ids of what was taken as new."""
+    case = next(c for c in cases_of("webhook") if c.outcomes == ["delivered"])
+    journal = io.BytesIO()
+    served = TestServer(sandbox.app(["orders=webhook"], FakeClock(NOW), journal))
+    async with TestClient(served) as client, Sender() as sender:
+        for _ in range(2):
+            await play(case, sender, str(client.make_url("/orders")).rstrip("/"))
+    first, second = map(orjson.loads, journal.getvalue().splitlines())
+
+    assert ("orders", 200, NOW, ["m-001"]) == tuple(
+        first[name] for name in ("place", "status", "at", "took")
+    )
+    assert (200, []) == (second["status"], second["took"])
 
 
 @pytest.mark.parametrize("fault", [{"hang": True}, {"slow": 60.0}])

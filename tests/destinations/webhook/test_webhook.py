@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from destinations.spec import SecretStr
-from destinations.talk import Reply
+from destinations.talk import Reply, Request
+from destinations.webhook.sandbox import SECRET, Sandbox
 from destinations.webhook.webhook import Settings, signature
 from tests.destinations.cases import Case, cases_of, play
 
@@ -126,3 +127,17 @@ async def test_an_odd_message_id_is_a_header_all_the_same(odd: str) -> None:
 
     assert 1 == len(ids)
     assert ids.pop().startswith("sha256_")
+
+
+async def test_a_receiver_may_keep_no_ids() -> None:
+    """The sandbox takes a repetition once, and at /every as often as it is told."""
+    counts = {}
+    for path in ("/hook", "/every"):
+        receiver = Sandbox()
+        body, headers = await _sent(secret=SECRET)
+        told = {name.lower(): value for name, value in headers.items()}
+        for _ in range(3):
+            receiver.answer(Request("POST", path, told, body), datetime.now(UTC).timestamp())
+        counts[path] = len(receiver.taken)
+
+    assert {"/hook": 1, "/every": 3} == counts
