@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from destinations.deadletters import DeadLetter, settlement_of
 from hub.clock import Clock
 from hub.event import entry_of
-from hub.log import DEAD_LETTERS, EVENTS, Log, Record
+from hub.log import DEAD_LETTERS, EVENTS, NO_NOTES, Committed, Log, Record
 
 
 class LettersReader:
@@ -51,8 +51,9 @@ class LettersReader:
     def resume(self, partitions: Collection[int]) -> None:
         self._paused -= set(partitions)
 
-    async def commit(self, places: Mapping[int, int]) -> None:
+    async def commit(self, places: Mapping[int, int], notes: Mapping[int, str] = NO_NOTES) -> None:
         """Settle the letters before `places`: delivered, filtered, or dead again as new letters."""
+        del notes  # a letter is settled or not; there is nothing to remember beside
         finished = []
         for partition, place in places.items():
             letters = self._open[partition]
@@ -63,6 +64,10 @@ class LettersReader:
             self.settled += len(finished)
         if not self._left and not any(self._open.values()):
             self.done.set()
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, Committed]:
+        """Nothing: what is settled is not given again."""
+        return {partition: Committed(None) for partition in partitions}
 
     async def close(self) -> None:
         """Nothing is held: what was not settled is still an open dead letter."""

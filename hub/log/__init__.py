@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 EVENTS = "events"
 REJECTED = "rejected"
@@ -25,6 +26,8 @@ STREAMS = (EVENTS, REJECTED, PARKED, DEAD_LETTERS, DELIVERIES)
 
 NOTE_CHARACTERS = 4_000
 """The longest note beside a commit; Kafka takes 4,096 bytes of it."""
+
+NO_NOTES: Final[Mapping[int, str]] = MappingProxyType({})
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -105,6 +108,16 @@ class StreamStatus:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a group last committed of a partition: the next offset to read (None: never), and the
+    note that was left with it.
+    """
+
+    place: int | None
+    note: str = ""
+
+
 OnRevoke = Callable[[frozenset[int]], Awaitable[None]]
 
 
@@ -130,11 +143,17 @@ class Reader(Protocol):
     def resume(self, partitions: Collection[int]) -> None:
         """Give records of these partitions again."""
 
-    async def commit(self, places: Mapping[int, int]) -> None:
-        """Remember, durably, the next offset to read per partition.
+    async def commit(self, places: Mapping[int, int], notes: Mapping[int, str] = NO_NOTES) -> None:
+        """Remember, durably, the next offset to read per partition, and a note with it: ASCII, up
+        to NOTE_CHARACTERS. Without one, the partition's note is empty from then on.
 
         A partition that is not this member's any more is skipped: its new owner reads from the
-        last commit.
+        last commit. Raises ValueError for a note that is too long or not ASCII, and LogUnavailable.
+        """
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, Committed]:
+        """What the group last committed of these partitions, by whichever member, as the log has
+        it now. Raises LogUnavailable.
         """
 
     async def close(self) -> None:

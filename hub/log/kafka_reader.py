@@ -9,10 +9,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
-from hub.log import LogUnavailable, OnRevoke, Record
+from hub.log import NO_NOTES, Committed, LogUnavailable, OnRevoke, Record
 from hub.log.kafka_client import REQUEST_TIMEOUT, log_error, stop_consumer, translated
 from hub.log.kafka_topics import Topic
 from hub.log.settings import KafkaLog
+from hub.log.size import check_notes
 
 # A reader holds at most one answer per broker, whatever the backlog: ten readers, 40 MiB.
 FETCH_BYTES = 4 * 1024 * 1024
@@ -150,9 +151,10 @@ class KafkaReader:
         if self._consumer is not None:
             self._consumer.resume(*self._places(self._owned.intersection(partitions)))
 
-    async def commit(self, places: Mapping[int, int]) -> None:
+    async def commit(self, places: Mapping[int, int], notes: Mapping[int, str] = NO_NOTES) -> None:
+        check_notes(notes)
         offsets = {
-            TopicPartition(self._topic, partition): offset
+            TopicPartition(self._topic, partition): (offset, notes.get(partition, ""))
             for partition, offset in places.items()
             if partition in self._owned
         }
@@ -167,6 +169,17 @@ class KafkaReader:
             # The group moved on without us: the new owner reads from the last commit.
             if not isinstance(error.__cause__, errors.CommitFailedError | errors.IllegalStateError):
                 raise
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, Committed]:
+        if self._consumer is None:
+            raise LogUnavailable(f"the reader of {self._group} is not connected")
+        with translated(f"asking what group {self._group} committed", self._needs()):
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                found = await self._consumer._coordinator.fetch_committed_offsets(
+                    self._places(partitions)
+                )
+        last = {tp.partition: Committed(at.offset, at.metadata) for tp, at in found.items()}
+        return {partition: last.get(partition, Committed(None)) for partition in partitions}
 
     async def close(self) -> None:
         self._closed = True

@@ -9,7 +9,9 @@ from itertools import count
 
 from hub.clock import Clock, SystemClock
 from hub.log import (
+    NO_NOTES,
     STREAMS,
+    Committed,
     Entry,
     LogMisconfigured,
     LogUnavailable,
@@ -22,7 +24,7 @@ from hub.log import (
 from hub.log import settings as set_
 from hub.log.partition import partition_of
 from hub.log.sharing import share
-from hub.log.size import measured
+from hub.log.size import check_notes, measured
 
 
 class MemoryLog:
@@ -91,7 +93,7 @@ class MemoryLog:
                 stream,
                 tuple(Span(p, 0, len(records)) for p, records in enumerate(partitions)),
                 {
-                    group: dict(joined.places)
+                    group: joined.places()
                     for (name, group), joined in self._groups.items()
                     if name == stream
                 },
@@ -122,11 +124,17 @@ class _Group:
 
     def __init__(self, records: list[list[Record]]) -> None:
         self.records = records
-        self.places: dict[int, int] = {}
+        self.committed: dict[int, Committed] = {}
         self.owners: dict[int, str | None] = dict.fromkeys(range(len(records)))
         self._members: dict[str, MemoryReader] = {}
         self._names = (f"member-{number}" for number in count())
         self._moving: set[asyncio.Task[None]] = set()
+
+    def places(self) -> dict[int, int]:
+        return {p: last.place for p, last in self.committed.items() if last.place is not None}
+
+    def last(self, partition: int) -> Committed:
+        return self.committed.get(partition, Committed(None))
 
     def join(self, on_revoke: OnRevoke | None) -> MemoryReader:
         member = MemoryReader(self, next(self._names), on_revoke)
@@ -152,7 +160,7 @@ class _Group:
             gained = {p for p, owner in target.items() if owner == name and not self.owners[p]}
             for partition in gained:
                 self.owners[partition] = name
-                member.gain(partition, self.places.get(partition, 0))
+                member.gain(partition, self.last(partition).place or 0)
         self.ring()
 
     def ring(self) -> None:
@@ -217,11 +225,16 @@ class MemoryReader:
         self._paused.difference_update(partitions)
         self.bell.set()
 
-    async def commit(self, places: Mapping[int, int]) -> None:
+    async def commit(self, places: Mapping[int, int], notes: Mapping[int, str] = NO_NOTES) -> None:
         """As `Reader.commit`."""
+        check_notes(notes)
         for partition, offset in places.items():
             if self._group.owners.get(partition) == self.name:
-                self._group.places[partition] = offset
+                self._group.committed[partition] = Committed(offset, notes.get(partition, ""))
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, Committed]:
+        """As `Reader.committed`."""
+        return {partition: self._group.last(partition) for partition in partitions}
 
     async def close(self) -> None:
         """As `Reader.close`."""

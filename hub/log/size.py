@@ -1,10 +1,10 @@
-"""How large an entry is, and how large it may be."""
+"""How large an entry is, and how large it and a note may be."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from hub.log import Entry, EntryTooLarge
+from hub.log import NOTE_CHARACTERS, Entry, EntryTooLarge
 
 # Kafka's default `message.max.bytes` is one mebibyte and twelve bytes, for a whole batch. The other
 # logs keep the same bound, so that what one of them takes, any of them takes.
@@ -33,3 +33,13 @@ def measured(entries: Sequence[Entry]) -> int:
             raise EntryTooLarge(f"an entry of {size:,} bytes; the log takes up to {ENTRY_BYTES:,}")
         total += size
     return total
+
+
+def check_notes(notes: Mapping[int, str]) -> None:
+    """Raise ValueError when a note is longer than a log takes, or not ASCII."""
+    for partition, note in notes.items():
+        if len(note) > NOTE_CHARACTERS or not note.isascii():
+            raise ValueError(
+                f"the note of partition {partition} has {len(note):,} characters;"
+                f" the log takes up to {NOTE_CHARACTERS:,}, all ASCII"
+            )

@@ -12,7 +12,8 @@ from hub.log import STREAMS, LogError, LogMisconfigured, LogUnavailable
 # by side. 2**40 records are 35 years of a thousand a second in one partition.
 OFFSET_BITS: Final = 40
 
-FORMAT: Final = 1
+# 2: a claim has a note.
+FORMAT: Final = 2
 
 # Measured with 1.25 KB records, 64 to a transaction: 8 KiB pages hold six, waste 9 % and read 1.3
 # times as fast as 4 KiB pages; a composite WITHOUT ROWID key wrote a fifth slower.
@@ -64,9 +65,14 @@ CREATE TABLE IF NOT EXISTS claims (
     place INTEGER,                     -- the next offset to read, as committed
     owner TEXT,                        -- who reads it
     heir TEXT,                         -- who should read it once the owner has let go
+    note TEXT NOT NULL DEFAULT '',     -- what was committed with the place
     PRIMARY KEY (stream, grp, number)
 ) WITHOUT ROWID;
 """
+
+# What brings a file from one format to the next. Processes of an older hub that have it open go on
+# with it: they name the columns that they use.
+_MIGRATIONS: Final = {1: "ALTER TABLE claims ADD COLUMN note TEXT NOT NULL DEFAULT ''"}
 
 
 def connect(path: Path, *, timeout: float = 5.0) -> sqlite3.Connection:
@@ -106,6 +112,7 @@ def prepare(path: Path, partitions: int) -> None:
         for statement in _TABLES.split(";\n"):
             db.execute(statement)
         _check(db, path, partitions)
+        _migrate(db)
         db.executemany(
             "INSERT OR IGNORE INTO partitions (stream, number) VALUES (?, ?)",
             [(stream, number) for stream in STREAMS for number in range(partitions)],
@@ -124,9 +131,9 @@ def _check(db: sqlite3.Connection, path: Path, partitions: int) -> None:
         db.executemany(
             "INSERT INTO made VALUES (?, ?)", [("format", FORMAT), ("partitions", partitions)]
         )
-    elif made["format"] != FORMAT:
+    elif made["format"] not in _MIGRATIONS and made["format"] != FORMAT:
         raise LogMisconfigured(
-            f"{path} has format {made['format']}, and this hub reads {FORMAT};"
+            f"{path} has format {made['format']}, and this hub reads up to {FORMAT};"
             " use the version that wrote it, or begin a new file"
         )
     elif made["partitions"] != partitions:
@@ -135,6 +142,14 @@ def _check(db: sqlite3.Connection, path: Path, partitions: int) -> None:
             f"{path} was made with {made['partitions']} partitions and the settings say"
             f" {partitions}; set partitions = {made['partitions']}, or begin a new file"
         )
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Bring a file of an older format to ours, where it stands."""
+    made: int = one(db, "SELECT value FROM made WHERE name = 'format'")
+    for old in range(made, FORMAT):
+        db.execute(_MIGRATIONS[old])
+    db.execute("UPDATE made SET value = ? WHERE name = 'format' AND value < ?", (FORMAT, FORMAT))
 
 
 def at_opening(path: Path, error: sqlite3.Error) -> LogError:

@@ -1,7 +1,8 @@
 """Who belongs to a group and reads which partition, as the file has it.
 
-Each function is done within a write transaction, but for `view`. A claim is one partition of one
-group: its committed place, its owner, and its heir while the owner has yet to let go.
+Each function is done within a write transaction, but for `view` and `committed`. A claim is one
+partition of one group: its committed place and note, its owner, and its heir while the owner has
+yet to let go.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from hub.log import Committed
 from hub.log.sharing import share
 from hub.log.sqlite.file import one
 
@@ -75,15 +77,32 @@ def release(db: sqlite3.Connection, member: Member, numbers: Collection[int]) ->
     _share(db, member.stream, member.group)
 
 
-def commit(db: sqlite3.Connection, member: Member, places: Mapping[int, int]) -> None:
-    """Remember where to read on, in those partitions that the member owns."""
+def commit(
+    db: sqlite3.Connection, member: Member, places: Mapping[int, int], notes: Mapping[int, str]
+) -> None:
+    """Remember where to read on, with a note, in those partitions that the member owns."""
+    rows = [(number, place, notes.get(number, "")) for number, place in places.items()]
     db.execute(
-        "UPDATE claims SET place = new.place FROM ("
-        " SELECT json_extract(value, '$[0]') AS number, json_extract(value, '$[1]') AS place"
-        " FROM json_each(:places)) AS new"
+        "UPDATE claims SET place = new.place, note = new.note FROM ("
+        " SELECT json_extract(value, '$[0]') AS number, json_extract(value, '$[1]') AS place,"
+        " json_extract(value, '$[2]') AS note FROM json_each(:rows)) AS new"
         " WHERE stream = :stream AND grp = :grp AND owner = :name AND claims.number = new.number",
-        {**member.args(), "places": json.dumps(list(places.items()))},
+        {**member.args(), "rows": json.dumps(rows)},
     )
+
+
+def committed(
+    db: sqlite3.Connection, member: Member, numbers: Collection[int]
+) -> dict[int, Committed]:
+    """What the member's group last committed of these partitions."""
+    found = one(
+        db,
+        "SELECT json_group_array(json_array(number, place, note)) FROM claims"
+        " WHERE stream = :stream AND grp = :grp",
+        member.args(),
+    )
+    last = {number: Committed(place, note) for number, place, note in json.loads(found)}
+    return {number: last.get(number, Committed(None)) for number in numbers}
 
 
 def beat(

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
-from hub.log import LogUnavailable, OnRevoke, Record
+from hub.log import NO_NOTES, Committed, LogUnavailable, OnRevoke, Record
+from hub.log.size import check_notes
 from hub.log.sqlite import members
 from hub.log.sqlite.codec import decode
 from hub.log.sqlite.file import OFFSET_BITS, one
@@ -121,11 +122,17 @@ class SqliteReader:
         self._paused.difference_update(partitions)
         self._bell.set()
 
-    async def commit(self, places: Mapping[int, int]) -> None:
+    async def commit(self, places: Mapping[int, int], notes: Mapping[int, str] = NO_NOTES) -> None:
         """As `Reader.commit`."""
+        check_notes(notes)
         if places:
-            member, places = self._member, dict(places)
-            await self._file.do(lambda db: members.commit(db, member, places))
+            member, places, notes = self._member, dict(places), dict(notes)
+            await self._file.do(lambda db: members.commit(db, member, places, notes))
+
+    async def committed(self, partitions: Collection[int]) -> Mapping[int, Committed]:
+        """As `Reader.committed`."""
+        member, partitions = self._member, frozenset(partitions)
+        return await self._file.ask(lambda db: members.committed(db, member, partitions))
 
     async def close(self) -> None:
         """As `Reader.close`. When the file cannot be written, the membership ends by its lease."""

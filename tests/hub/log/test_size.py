@@ -1,11 +1,11 @@
-"""How large entries may be."""
+"""How large entries and notes may be."""
 
 from __future__ import annotations
 
 import pytest
 
-from hub.log import Entry, EntryTooLarge
-from hub.log.size import ENTRY_BYTES, measured, size_of
+from hub.log import NOTE_CHARACTERS, Entry, EntryTooLarge
+from hub.log.size import ENTRY_BYTES, check_notes, measured, size_of
 
 
 def test_the_bound_is_the_bound() -> None:
@@ -22,3 +22,13 @@ def test_headers_count() -> None:
     plain, headed = Entry(b"k", b"v"), Entry(b"k", b"v", (("é", b"12345"),))
 
     assert 7 + 10 == size_of(headed) - size_of(plain)
+
+
+def test_a_note_of_the_bound_passes() -> None:
+    """A note of exactly the bound passes; one character more does not, nor what is not ASCII."""
+    check_notes({0: "", 1: "n" * NOTE_CHARACTERS})
+
+    with pytest.raises(ValueError, match="partition 1 has 4,001 characters"):
+        check_notes({0: "", 1: "n" * (NOTE_CHARACTERS + 1)})
+    with pytest.raises(ValueError, match="all ASCII"):
+        check_notes({0: "ключ"})

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.log import LogMisconfigured, LogUnavailable
-from hub.log.sqlite.file import at_opening, connect, one, prepare
+from hub.log import EVENTS, Committed, LogMisconfigured, LogUnavailable
+from hub.log.sqlite.file import FORMAT, at_opening, connect, one, prepare
+from hub.log.sqlite.members import Member, committed
 
 
 def test_a_file_is_made_with_its_folder(tmp_path: Path) -> None:
@@ -53,6 +54,37 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(LogMisconfigured, match="format 99"):
         prepare(path, 4)
+
+
+# As the first hub made it: where `claims` differs from ours.
+FORMAT_1 = """
+CREATE TABLE made (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE claims (
+    stream TEXT NOT NULL,
+    grp TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    place INTEGER,
+    owner TEXT,
+    heir TEXT,
+    PRIMARY KEY (stream, grp, number)
+) WITHOUT ROWID;
+INSERT INTO made VALUES ('format', 1), ('partitions', 4);
+INSERT INTO claims VALUES ('events', 'g', 2, 17, NULL, NULL);
+"""
+
+
+def test_a_file_of_the_first_format_is_brought_to_ours(tmp_path: Path) -> None:
+    """Places that were committed stay, and their notes are empty; opening it again is nothing."""
+    path = tmp_path / "hub.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript(FORMAT_1)
+    prepare(path, 4)
+    prepare(path, 4)
+
+    with contextlib.closing(connect(path)) as db:
+        found = committed(db, Member("one", "process", EVENTS, "g"), [1, 2])
+        assert {1: Committed(None), 2: Committed(17)} == found
+        assert FORMAT == one(db, "SELECT value FROM made WHERE name = 'format'")
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from hub.log import EVENTS
+from hub.log import EVENTS, Committed
 from hub.log.sqlite.file import connect, prepare
-from hub.log.sqlite.members import Claim, Member, beat, commit, join, leave, release, view
+from hub.log.sqlite.members import (
+    Claim,
+    Member,
+    beat,
+    commit,
+    committed,
+    join,
+    leave,
+    release,
+    view,
+)
 
 ONE, TWO = (Member(name, f"process of {name}", EVENTS, "g") for name in ("one", "two"))
 
@@ -67,7 +77,7 @@ def test_only_the_owner_commits(db: sqlite3.Connection) -> None:
     join(db, ONE, 100.0)
     join(db, TWO, 100.0)
     release(db, ONE, wanted(db, ONE))
-    commit(db, ONE, dict.fromkeys(range(4), 7))
+    commit(db, ONE, dict.fromkeys(range(4), 7), {})
 
     assert {7} == {claim.place for claim in (view(db, ONE) or {}).values()}
     assert {0} == {claim.place for claim in (view(db, TWO) or {}).values()}
@@ -76,7 +86,7 @@ def test_only_the_owner_commits(db: sqlite3.Connection) -> None:
 def test_a_member_without_a_sign_of_life_is_followed(db: sqlite3.Connection) -> None:
     """After its lease, what a silent member had is the other's, at its committed place."""
     join(db, ONE, 100.0)
-    commit(db, ONE, {0: 5})
+    commit(db, ONE, {0: 5}, {0: "5-7"})
     join(db, TWO, 109.0)
     early = beat(db, [TWO.name], [], 109.9, 10.0)
     late = beat(db, [TWO.name], [], 110.1, 10.0)
@@ -84,6 +94,7 @@ def test_a_member_without_a_sign_of_life_is_followed(db: sqlite3.Connection) -> 
     assert [[], [EVENTS]] == [early, late]
     assert None is view(db, ONE)
     assert {0: 5, 1: 0, 2: 0, 3: 0} == {n: c.place for n, c in (view(db, TWO) or {}).items()}
+    assert {0: Committed(5, "5-7"), 1: Committed(None)} == committed(db, TWO, [0, 1])
 
 
 def test_a_sign_of_life_keeps_a_member(db: sqlite3.Connection) -> None:
