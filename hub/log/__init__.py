@@ -21,8 +21,16 @@ REJECTED = "rejected"
 PARKED = "parked"
 DEAD_LETTERS = "dead_letters"
 DELIVERIES = "deliveries"
+TOKENS = "tokens"
 
-STREAMS = (EVENTS, REJECTED, PARKED, DEAD_LETTERS, DELIVERIES)
+STREAMS = (EVENTS, REJECTED, PARKED, DEAD_LETTERS, DELIVERIES, TOKENS)
+
+# Of these a key's last record is kept for ever, and earlier ones only for a while. Offsets of such
+# a stream have gaps.
+COMPACTED = frozenset({TOKENS})
+
+# A key's partition has the same number in each of these: who owns it in one, owns it in all.
+ALIGNED = (EVENTS, PARKED, DELIVERIES)
 
 NOTE_CHARACTERS = 4_000
 """The longest note beside a commit; Kafka takes 4,096 bytes of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from aiokafka import errors
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from hub.log import STREAMS, LogMisconfigured, LogUnavailable
+from hub.log import ALIGNED, COMPACTED, STREAMS, LogMisconfigured, LogUnavailable
 from hub.log.kafka_client import translated
 from hub.log.settings import KafkaLog
 from hub.log.size import ENTRY_BYTES
@@ -28,11 +29,11 @@ class Topic:
     entry_bytes: int
 
 
-def topic_settings(settings: KafkaLog) -> dict[str, str]:
-    """What a topic is created with, under Kafka's names."""
+def topic_settings(settings: KafkaLog, stream: str) -> dict[str, str]:
+    """What a stream's topic is created with, under Kafka's names."""
     retention_bytes = -1 if settings.retention_bytes is None else settings.retention_bytes
     return {
-        "cleanup.policy": "delete",
+        "cleanup.policy": _policy(stream),
         "retention.ms": str(int(settings.retention_seconds * 1000)),
         "retention.bytes": str(retention_bytes),
         "min.insync.replicas": str(settings.min_insync_replicas),
@@ -42,25 +43,31 @@ def topic_settings(settings: KafkaLog) -> dict[str, str]:
     }
 
 
+def _policy(stream: str) -> str:
+    return "compact" if stream in COMPACTED else "delete"
+
+
 async def open_topics(admin: Any, settings: KafkaLog) -> dict[str, Topic]:
     """The topics by stream, created first if missing and wanted. All faults are told at once."""
-    names = {stream: settings.topic_prefix + stream for stream in STREAMS}
-    found = await _found(admin, list(names.values()))
-    missing = [name for name in names.values() if name not in found]
+    found = await _found(admin, settings)
+    missing = [stream for stream in STREAMS if stream not in found]
     if missing and not settings.create_topics:
-        raise LogMisconfigured(_missing(missing, settings))
+        raise LogMisconfigured(_missing(missing, found, settings))
     if missing:
-        await _create(admin, missing, settings)
+        await _create(admin, missing, found, settings)
         async with asyncio.timeout(CREATION):
-            while missing:
-                found = await _found(admin, list(names.values()))
-                missing = [name for name in names.values() if name not in found]
-                if missing:
-                    await asyncio.sleep(0.05)  # Kafka cannot be asked to tell when
-    limits = await _checked(admin, list(names.values()), settings)
+            while len(found) < len(STREAMS):
+                await asyncio.sleep(0.05)  # Kafka cannot be asked to tell when
+                found = await _found(admin, settings)
+    limits, faults = await _limits(admin, settings)
+    faults += _uneven(found, settings)
+    if faults:
+        raise LogMisconfigured("\n".join(faults))
     return {
-        stream: Topic(name, found[name], min(ENTRY_BYTES, limits[name]))
-        for stream, name in names.items()
+        stream: Topic(
+            settings.topic_prefix + stream, found[stream], min(ENTRY_BYTES, limits[stream])
+        )
+        for stream in STREAMS
     }
 
 
@@ -81,25 +88,37 @@ async def partitions_in_sync(admin: Any, name: str, needed: int) -> None:
             )
 
 
-async def _found(admin: Any, names: list[str]) -> dict[str, int]:
-    """How many partitions each topic has, of those that are there and led."""
+async def _found(admin: Any, settings: KafkaLog) -> dict[str, int]:
+    """How many partitions each stream's topic has, of those that are there and led."""
     found: dict[str, int] = {}
-    for topic in await admin.describe_topics(names):
+    for topic in await admin.describe_topics([settings.topic_prefix + s for s in STREAMS]):
         error = errors.for_code(topic["error_code"])
         if error is errors.TopicAuthorizationFailedError:
             with translated("finding topics", f"Describe on topic {topic['topic']}"):
                 raise error(topic["topic"])
         led = all(partition["leader"] != -1 for partition in topic["partitions"])
         if error is errors.NoError and topic["partitions"] and led:
-            found[topic["topic"]] = len(topic["partitions"])
+            found[topic["topic"].removeprefix(settings.topic_prefix)] = len(topic["partitions"])
     return found
 
 
-async def _create(admin: Any, names: list[str], settings: KafkaLog) -> None:
-    configs = topic_settings(settings)
+def _wanted(stream: str, found: Mapping[str, int], settings: KafkaLog) -> int:
+    """How many partitions a stream's topic is created with: as many as its like have already."""
+    like = ALIGNED if stream in ALIGNED else ()
+    return max((found[other] for other in like if other in found), default=settings.partitions)
+
+
+async def _create(
+    admin: Any, streams: list[str], found: Mapping[str, int], settings: KafkaLog
+) -> None:
     topics = [
-        NewTopic(name, settings.partitions, settings.replication_factor, topic_configs=configs)
-        for name in names
+        NewTopic(
+            settings.topic_prefix + stream,
+            _wanted(stream, found, settings),
+            settings.replication_factor,
+            topic_configs=topic_settings(settings, stream),
+        )
+        for stream in streams
     ]
     response = await admin.create_topics(topics)
     for name, code, message, *_ in response.topic_errors:
@@ -112,10 +131,15 @@ async def _create(admin: Any, names: list[str], settings: KafkaLog) -> None:
                 raise error(message or name)
 
 
-async def _checked(admin: Any, names: list[str], settings: KafkaLog) -> dict[str, int]:
-    """The largest batch that each topic takes, in bytes; all topics keep the log's promise."""
-    wanted = dict.fromkeys(("min.insync.replicas", "max.message.bytes"))
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
+async def _limits(admin: Any, settings: KafkaLog) -> tuple[dict[str, int], list[str]]:
+    """The largest batch that each stream's topic takes, in bytes; and what is set so that the log
+    could not keep its promises, with the remedies.
+    """
+    asked = dict.fromkeys(("min.insync.replicas", "max.message.bytes", "cleanup.policy"))
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, settings.topic_prefix + stream, asked)
+        for stream in STREAMS
+    ]
     limits: dict[str, int] = {}
     faults: list[str] = []
     for response in await admin.describe_configs(resources):
@@ -124,26 +148,53 @@ async def _checked(admin: Any, names: list[str], settings: KafkaLog) -> dict[str
             if error is not errors.NoError:
                 with translated(f"reading settings of {name}", f"DescribeConfigs on topic {name}"):
                     raise error(message or name)
+            stream = name.removeprefix(settings.topic_prefix)
             values = {config[0]: config[1] for config in configs}
-            limits[name] = int(values["max.message.bytes"])
-            if int(values["min.insync.replicas"]) < settings.min_insync_replicas:
-                faults.append(
-                    f"topic {name} has min.insync.replicas={values['min.insync.replicas']}, but "
-                    f"{settings.min_insync_replicas} is set: kafka-configs.sh --bootstrap-server "
-                    f"{settings.bootstrap_servers} --alter --entity-type topics --entity-name "
-                    f"{name} --add-config min.insync.replicas={settings.min_insync_replicas}"
-                )
-    if faults:
-        raise LogMisconfigured("\n".join(faults))
-    return limits
+            limits[stream] = int(values["max.message.bytes"])
+            faults += _faults(stream, values, settings)
+    return limits, faults
 
 
-def _missing(names: list[str], settings: KafkaLog) -> str:
+def _faults(stream: str, values: Mapping[str, str], settings: KafkaLog) -> list[str]:
+    """What a topic's settings would break, each with the command that mends it."""
+    wrong = {}
+    if int(values["min.insync.replicas"]) < settings.min_insync_replicas:
+        wrong["min.insync.replicas"] = str(settings.min_insync_replicas)
+    # Compaction keeps one event of a user; deletion forgets a token.
+    if values["cleanup.policy"] != _policy(stream):
+        wrong["cleanup.policy"] = _policy(stream)
+    name = settings.topic_prefix + stream
+    return [
+        f"topic {name} has {setting}={values[setting]}, and it must be {needed}: kafka-configs.sh "
+        f"--bootstrap-server {settings.bootstrap_servers} --alter --entity-type topics "
+        f"--entity-name {name} --add-config {setting}={needed}"
+        for setting, needed in wrong.items()
+    ]
+
+
+def _uneven(found: Mapping[str, int], settings: KafkaLog) -> list[str]:
+    """The topics that have fewer partitions than those they must equal, with the remedy."""
+    most = max(found[stream] for stream in ALIGNED)
+    counts = ", ".join(f"{settings.topic_prefix}{stream} {found[stream]}" for stream in ALIGNED)
+    return [
+        f"topics must have equally many partitions ({counts}): kafka-topics.sh --bootstrap-server "
+        f"{settings.bootstrap_servers} --alter --topic {settings.topic_prefix}{stream} "
+        f"--partitions {most}"
+        for stream in ALIGNED
+        if found[stream] < most
+    ]
+
+
+def _missing(streams: list[str], found: Mapping[str, int], settings: KafkaLog) -> str:
     """Which topics are missing, and the commands that create them."""
-    configs = " ".join(f"--config {k}={v}" for k, v in topic_settings(settings).items())
-    return "\n".join(
-        f"topic {name} is missing: kafka-topics.sh --bootstrap-server "
-        f"{settings.bootstrap_servers} --create --topic {name} --partitions "
-        f"{settings.partitions} --replication-factor {settings.replication_factor} {configs}"
-        for name in names
-    )
+    lines = []
+    for stream in streams:
+        name = settings.topic_prefix + stream
+        configs = " ".join(f"--config {k}={v}" for k, v in topic_settings(settings, stream).items())
+        lines.append(
+            f"topic {name} is missing: kafka-topics.sh --bootstrap-server "
+            f"{settings.bootstrap_servers} --create --topic {name} "
+            f"--partitions {_wanted(stream, found, settings)} "
+            f"--replication-factor {settings.replication_factor} {configs}"
+        )
+    return "\n".join(lines)

@@ -121,8 +121,7 @@ class SqliteLog:
 
         def question(db: sqlite3.Connection) -> list[Record]:
             id_, first, end = _span(db, stream, partition)
-            begin = max(offset, first)
-            return read(db, stream, partition, id_, begin, min(begin + limit, end))
+            return read(db, (stream, partition, id_), max(offset, first), end, limit)
 
         return await self.ask(question)
 
@@ -299,12 +298,16 @@ def _offset_at(db: sqlite3.Connection, stream: str, partition: int, at: float) -
     id_, low, high = _span(db, stream, partition)
     while low < high:
         middle = (low + high) // 2
+        # Where compaction left a gap, the next record's time counts.
         row = db.execute(
-            "SELECT at FROM records WHERE id = ?", (id_ << OFFSET_BITS | middle,)
+            "SELECT id - :base, at FROM records WHERE id >= :base + :middle"
+            " AND id < :base + :high ORDER BY id LIMIT 1",
+            {"base": id_ << OFFSET_BITS, "middle": middle, "high": high},
         ).fetchone()
-        # A record that is gone was deleted meanwhile, and so was all before it.
-        if row is None or row[0] < at:
-            low = middle + 1
+        if row is None:
+            high = middle
+        elif row[1] < at:
+            low = row[0] + 1
         else:
             high = middle
     return low

@@ -251,7 +251,7 @@ def fetch(
     left = limit
     for rank, (partition, id_, offset, end) in enumerate(ready):
         share = -(-left // (len(ready) - rank))
-        records = read(db, member.stream, partition, id_, offset, min(offset + share, end))
+        records = read(db, (member.stream, partition, id_), offset, end, share)
         if records:
             found[partition] = records
             left -= len(records)
@@ -259,16 +259,35 @@ def fetch(
 
 
 def read(
-    db: sqlite3.Connection, stream: str, partition: int, id_: int, offset: int, end: int
+    db: sqlite3.Connection, where: tuple[str, int, int], offset: int, end: int, limit: int
 ) -> list[Record]:
-    """Records `offset` to `end` of a partition, or fewer when they are large."""
-    if end <= offset:
-        return []
-    args: dict[str, Any] = {
-        "from": id_ << OFFSET_BITS | offset,
-        "to": id_ << OFFSET_BITS | end,
-        "most": _READ_BYTES,
-    }
+    """Up to `limit` records from `offset` on, fewer when they are large; none only at the end.
+
+    `where`: stream, number and id of a partition that ends at `end`.
+    """
+    stream, partition, id_ = where
+    while offset < end and limit > 0:
+        until = min(offset + limit, end)
+        if records := _read(db, stream, partition, id_ << OFFSET_BITS | offset, until - offset):
+            return records
+        offset = _next(db, id_, until, end)
+    return []
+
+
+def _next(db: sqlite3.Connection, id_: int, offset: int, end: int) -> int:
+    """The first offset at or after `offset` that holds a record: compaction leaves gaps."""
+    base = id_ << OFFSET_BITS
+    found = one(
+        db, "SELECT min(id) FROM records WHERE id >= ? AND id < ?", (base | offset, base | end)
+    )
+    return end if found is None else int(found) - base
+
+
+def _read(
+    db: sqlite3.Connection, stream: str, partition: int, id_: int, count: int
+) -> list[Record]:
+    """The records of `count` ids from `id_` on, or fewer when they are large."""
+    args: dict[str, Any] = {"from": id_, "to": id_ + count, "most": _READ_BYTES}
     # Joined into one blob, see file.one; rows of one range come in the order of their ids.
     data = one(
         db,

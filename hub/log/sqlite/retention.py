@@ -1,16 +1,22 @@
-"""What a log deletes: records too old or too many, a little at a time for appends' sake."""
+"""What a log deletes: records too old, too many or superseded, a little at a time."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Final
 
+from hub.log import COMPACTED
+from hub.log.sqlite.codec import decode
 from hub.log.sqlite.file import OFFSET_BITS
 
 # What one step deletes: some 5 ms of the write lock, an append's wait. The bytes are for large
 # records, whose pages are chained and read one by one; at least one record goes.
 _STEP_RECORDS: Final = 500
 _STEP_BYTES: Final = 1_048_576
+
+# Records of a compacted partition at which those are deleted that a later one of their key
+# supersedes. Such streams are small, so that reading all of one is no work.
+_COMPACT_RECORDS: Final = 1_000
 
 # Pages that one step gives back to the file system, 2 MiB: each is copied, so they are few.
 _STEP_PAGES: Final = 256
@@ -22,10 +28,14 @@ _SPARE_PAGES: Final = 8_192
 def step(db: sqlite3.Connection, oldest: float, most_bytes: int | None) -> bool:
     """Delete some records older than `oldest` (epoch seconds), and what exceeds `most_bytes` in a
     partition. Returns whether there is more to do.
+
+    A compacted partition loses what is superseded, whatever its age; no record but the last of its
+    key is given up.
     """
-    for id_, first, end, total in db.execute(
-        "SELECT id, first, end, bytes FROM partitions WHERE first < end"
-    ).fetchall():
+    for id_, stream, first, end, total in _partitions(db):
+        if stream in COMPACTED:
+            _compact(db, id_)
+            continue
         upto = min(first + _STEP_RECORDS, end)
         kept = _first_kept(db, id_, first, upto, oldest, total - (most_bytes or total))
         if kept > first:
@@ -39,10 +49,41 @@ def step(db: sqlite3.Connection, oldest: float, most_bytes: int | None) -> bool:
 def due(db: sqlite3.Connection, oldest: float, most_bytes: int | None) -> bool:
     """Whether `step` would find something; asked without the write lock."""
     return any(
-        _first_kept(db, id_, first, first + 1, oldest, total - (most_bytes or total)) > first
-        for id_, first, end, total in db.execute(
-            "SELECT id, first, end, bytes FROM partitions WHERE first < end"
-        ).fetchall()
+        _many(db, id_)
+        if stream in COMPACTED
+        else _first_kept(db, id_, first, first + 1, oldest, total - (most_bytes or total)) > first
+        for id_, stream, first, end, total in _partitions(db)
+    )
+
+
+def _partitions(db: sqlite3.Connection) -> list[tuple[int, str, int, int, int]]:
+    """The id, stream, first, end and bytes ever of each partition that has records."""
+    return db.execute(
+        "SELECT id, stream, first, end, bytes FROM partitions WHERE first < end"
+    ).fetchall()
+
+
+def _many(db: sqlite3.Connection, id_: int) -> bool:
+    """Whether a compacted partition has so many records that it is time to look at them."""
+    (count,) = db.execute(
+        "SELECT count(*) FROM records WHERE id >= ? AND id < ?",
+        (id_ << OFFSET_BITS, id_ + 1 << OFFSET_BITS),
+    ).fetchone()
+    return int(count) > _COMPACT_RECORDS
+
+
+def _compact(db: sqlite3.Connection, id_: int) -> None:
+    """Delete the records of a partition that a later one of their key supersedes."""
+    if not _many(db, id_):
+        return
+    rows = db.execute(
+        "SELECT id, data FROM records WHERE id >= ? AND id < ? ORDER BY id",
+        (id_ << OFFSET_BITS, id_ + 1 << OFFSET_BITS),
+    ).fetchall()
+    last = {decode("", 0, data)[0].key: row for row, data in rows}
+    kept = set(last.values())
+    db.executemany(
+        "DELETE FROM records WHERE id = ?", [(row,) for row, _ in rows if row not in kept]
     )
 
 

@@ -10,6 +10,7 @@ from hub.log import (
     DELIVERIES,
     EVENTS,
     STREAMS,
+    TOKENS,
     Entry,
     EntryTooLarge,
     Log,
@@ -201,6 +202,19 @@ async def test_offset_at_finds_the_first_record_of_a_time(log: Log) -> None:
 async def test_offset_at_an_empty_partition_is_its_end(log: Log) -> None:
     """`offset_at` on a partition without records is its end, 0."""
     assert 0 == await log.offset_at(EVENTS, 0, 0.0)
+
+
+async def test_the_last_token_of_each_key_is_there(log: Log) -> None:
+    """A key's last record of the stream of tokens is found, however many came after it."""
+    last = {}
+    for number in range(5):
+        for key, count in ((b"a", 300), (b"b", 1)):
+            await log.append(TOKENS, [Entry(key, b"%d-%d" % (number, n)) for n in range(count)])
+            last[key] = b"%d-%d" % (number, count - 1)
+
+    found = {record.key: record.value for record in await read_all(log, TOKENS)}
+
+    assert last == found
 
 
 async def test_status_tells_spans_groups_and_lag(log: Log) -> None:

@@ -21,7 +21,7 @@ def test_a_file_is_made_with_its_folder(tmp_path: Path) -> None:
     with contextlib.closing(connect(path)) as db:
         found = [one(db, f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
         assert ["wal", 2] == found
-        assert 20 == one(db, "SELECT count(*) FROM partitions")
+        assert 24 == one(db, "SELECT count(*) FROM partitions")
 
 
 def test_a_file_is_opened_again(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_file_is_opened_again(tmp_path: Path) -> None:
     prepare(path, 4)
 
     with contextlib.closing(connect(path)) as db:
-        assert 140 == one(db, "SELECT sum(end) FROM partitions")
+        assert 168 == one(db, "SELECT sum(end) FROM partitions")
 
 
 def test_another_number_of_partitions_is_refused(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 
 from hub.clock import FakeClock
-from hub.log import EVENTS, Entry, Span
+from hub.log import EVENTS, TOKENS, Entry, Span
 from hub.log.settings import DAY
 from hub.log.settings import SqliteLog as Settings
 from hub.log.sqlite import SqliteLog, retention
 from hub.log.sqlite.file import connect, one
-from tests.hub.log.scenes import by_key, numbered, take_all, until
+from tests.hub.log.scenes import by_key, numbered, read_all, take_all, until
 
 
 async def span_of(log: SqliteLog) -> Span:
@@ -118,3 +119,53 @@ async def test_space_is_used_again_and_given_back(tmp_path: Path) -> None:
 
     assert pages * 8_192 < 70_000_000
     assert spare > 1_000
+
+
+async def with_superseded_tokens(path: Path, clock: FakeClock) -> SqliteLog:
+    """A log whose tokens of one key came once a second, after one of another key, and were
+    compacted: 0 and 1,200 are left.
+    """
+    log = await SqliteLog.open(Settings(path=path, partitions=1), clock=clock)
+    await log.append(TOKENS, numbered("rare", range(1)))
+    for number in range(1, 1_201):
+        clock.advance(1.0)
+        await log.append(TOKENS, numbered("often", range(number, number + 1)))
+    await delete(log, oldest=clock.now() + 1.0, most_bytes=1)
+    return log
+
+
+async def test_the_last_token_of_a_key_is_kept(tmp_path: Path) -> None:
+    """Tokens are neither too old nor too many: only what a later one of its key supersedes goes."""
+    log = await with_superseded_tokens(tmp_path / "hub.db", FakeClock(1_000.0))
+    left = [(record.offset, record.value) for record in await read_all(log, TOKENS)]
+    again = await log.append(TOKENS, numbered("often", range(1_201, 1_202)))
+    await log.close()
+
+    assert [(0, b"0"), (1_200, b"1200")] == left
+    assert 1_201 == again[0].offset
+
+
+async def test_few_tokens_are_left_alone(tmp_path: Path) -> None:
+    """Until there are many, nothing is looked at and nothing goes."""
+    log = await SqliteLog.open(Settings(path=tmp_path / "hub.db", partitions=1))
+    await log.append(TOKENS, numbered("often", range(1_000)))
+    await delete(log, oldest=math.inf)
+    left = await read_all(log, TOKENS)
+    await log.close()
+
+    assert 1_000 == len(left)
+
+
+async def test_what_was_compacted_is_no_end(tmp_path: Path) -> None:
+    """Readers and searches for a time go on behind a gap."""
+    log = await with_superseded_tokens(tmp_path / "hub.db", FakeClock(1_000.0))
+    reader = await log.open_reader(TOKENS, "g")
+    taken = [record.offset for _ in range(2) for record in await reader.take(1, 1.0)]
+    read = [record.offset for record in await log.read(TOKENS, 0, 1, 10)]
+    found = [await log.offset_at(TOKENS, 0, 1_000.0 + second) for second in (0, 1, 1_200, 1_201)]
+    behind = [[record.offset for record in await log.read(TOKENS, 0, at, 1)] for at in found]
+    await log.close()
+
+    assert [0, 1_200] == taken
+    assert [1_200] == read
+    assert [[0], [1_200], [1_200], []] == behind
