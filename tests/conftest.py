@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kafka.broker import Broker, missing_tools
+from tests.kafka.broker import Broker, Cluster, missing_tools
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +49,23 @@ def own_broker(_frail_broker: Broker) -> Broker:
     """
     _frail_broker.revive()
     return _frail_broker
+
+
+@pytest.fixture(scope="session")
+def _frail_cluster() -> Iterator[Cluster]:
+    """The one cluster that tests may harm, one after the other."""
+    need_broker_tools()
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka_cluster(_frail_cluster: Cluster) -> Cluster:
+    """Three brokers that a test may kill, freeze and restart; isolate what is written by a random
+    topic prefix.
+    """
+    _frail_cluster.revive()
+    return _frail_cluster
 
 
 def need_broker_tools() -> None:

@@ -1,4 +1,4 @@
-"""A real Apache Kafka for tests: fetched by Maven, one broker per instance, on free ports."""
+"""A real Apache Kafka for tests, one broker or a cluster: fetched by Maven, on free ports."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 POM = Path(__file__).with_name("pom.xml")
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
@@ -78,18 +80,28 @@ def jars() -> Path:
 
 
 class Broker:
-    """One broker (and controller) with its data in a folder of its own.
+    """One broker (and controller) with its data in a folder of its own, or below `data`.
 
     `properties` are added to its settings. `listener` is the security protocol of the port that
-    clients use; anything but PLAINTEXT needs its settings among `properties`.
+    clients use; anything but PLAINTEXT needs its settings among `properties`. `number` is its
+    node's, and `memory` the heap, as the JVM writes it.
     """
 
     def __init__(
-        self, properties: Mapping[str, str] | None = None, listener: str = "PLAINTEXT"
+        self,
+        properties: Mapping[str, str] | None = None,
+        listener: str = "PLAINTEXT",
+        *,
+        data: Path | None = None,
+        number: int = 1,
+        memory: str = "512m",
     ) -> None:
+        self.number = number
         self._properties = dict(properties or {})
         self._listener = listener
+        self._memory = memory
         self._folder = Path(tempfile.mkdtemp(prefix="hub-kafka-"))
+        self._data = (data or self._folder) / f"data-{number}"
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = (0, 0)
 
@@ -97,19 +109,28 @@ class Broker:
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self._ports[0]}"
 
+    @property
+    def voter(self) -> str:
+        """How the controllers of a cluster know this one."""
+        return f"{self.number}@127.0.0.1:{self._ports[1]}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while it runs."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Format new storage and start; if someone else took a port, try others."""
-        for attempt in range(PORT_TRIES):
-            self._ports = _free_ports()
-            self._write_settings()
-            self._format()
-            try:
-                self.restart()
-            except BrokerError:
-                if "Address already in use" not in self.log() or attempt == PORT_TRIES - 1:
-                    raise
-            else:
-                return
+        start([self])
+
+    def prepare(self, voters: Sequence[str]) -> None:
+        """Write settings and format new storage, as one of the controllers `voters`."""
+        self._write_settings(voters)
+        self._format()
+
+    def choose_ports(self) -> None:
+        """Ports that nobody has now."""
+        self._ports = _free_ports()
 
     def restart(self) -> None:
         """Start again after `stop` or `kill`, on the same data and ports."""
@@ -126,7 +147,9 @@ class Broker:
         """Begin to start. On Linux it ends with the thread that called this: call from the main."""
         with (self._folder / "broker.log").open("wb") as log:
             self._process = subprocess.Popen(
-                self._java("-Xmx512m", "kafka.Kafka", str(self._folder / "server.properties")),
+                self._java(
+                    f"-Xmx{self._memory}", "kafka.Kafka", str(self._folder / "server.properties")
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -166,24 +189,25 @@ class Broker:
     def remove(self) -> None:
         """End it and delete its data."""
         self._end(signal.SIGKILL)
+        shutil.rmtree(self._data, ignore_errors=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def log(self) -> str:
         path = self._folder / "broker.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def _write_settings(self) -> None:
+    def _write_settings(self, voters: Sequence[str]) -> None:
         clients, controller = self._ports
         settings = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "node.id": f"{self.number}",
+            "controller.quorum.voters": ",".join(voters),
             "controller.listener.names": "CONTROLLER",
             "listeners": f"CLIENTS://127.0.0.1:{clients},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"CLIENTS://127.0.0.1:{clients}",
             "inter.broker.listener.name": "CLIENTS",
             "listener.security.protocol.map": f"CLIENTS:{self._listener},CONTROLLER:PLAINTEXT",
-            "log.dirs": str(self._folder / "data"),
+            "log.dirs": str(self._data),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
             "offsets.topic.num.partitions": "4",
@@ -207,7 +231,7 @@ class Broker:
         (self._folder / "log4j2.properties").write_text(LOGGING)
 
     def _format(self) -> None:
-        shutil.rmtree(self._folder / "data", ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)
         done = subprocess.run(
             self._java(
                 *("kafka.tools.StorageTool", "format"),
@@ -249,6 +273,113 @@ class Broker:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+class Cluster:
+    """Brokers 1 to `size`, each a controller too; of three copies two must have a record.
+
+    `data` is a folder for all their data, else each has its own; `properties` as for a broker.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, str] | None = None,
+        *,
+        size: int = 3,
+        data: Path | None = None,
+    ) -> None:
+        shared = {
+            "offsets.topic.replication.factor": f"{size}",
+            "transaction.state.log.replication.factor": f"{size}",
+            "share.coordinator.state.topic.replication.factor": f"{size}",
+            "default.replication.factor": f"{size}",
+            "min.insync.replicas": f"{size // 2 + 1}",
+            # One that is frozen or killed is found out after three seconds, not nine.
+            "broker.heartbeat.interval.ms": "500",
+            **(properties or {}),
+        }
+        self.brokers = {
+            number: Broker(shared, data=data, number=number, memory="256m")
+            for number in range(1, size + 1)
+        }
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return ",".join(broker.bootstrap for broker in self.brokers.values())
+
+    def start(self) -> None:
+        """Format new storage and start all brokers."""
+        start(list(self.brokers.values()))
+
+    def stop(self) -> None:
+        """Ask all to end, and insist after a while."""
+        with ThreadPoolExecutor(len(self.brokers)) as pool:
+            list(pool.map(Broker.stop, self.brokers.values()))
+
+    def kill(self, number: int) -> None:
+        """End one without warning."""
+        self.brokers[number].kill()
+
+    def restart(self, number: int) -> None:
+        """Start one again that was killed or stopped, on the same data."""
+        self.brokers[number].restart()
+
+    def freeze(self, number: int) -> None:
+        """Let one hold its connections and answer nothing."""
+        self.brokers[number].freeze()
+
+    def thaw(self, number: int) -> None:
+        """Let one answer again."""
+        self.brokers[number].thaw()
+
+    def revive(self) -> None:
+        """Let all run and answer again, whatever was done to them."""
+        gone = [broker for broker in self.brokers.values() if broker.pid is None]
+        for broker in self.brokers.values():
+            broker.thaw()
+        for broker in gone:
+            broker.launch()
+        for broker in gone:
+            broker.wait()
+
+    def remove(self) -> None:
+        """End all and delete their data."""
+        for broker in self.brokers.values():
+            broker.remove()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def start(brokers: Sequence[Broker]) -> None:
+    """Format and start brokers that form one cluster; if someone else took a port, try others."""
+    for attempt in range(PORT_TRIES):
+        for broker in brokers:
+            broker.choose_ports()
+        voters = [broker.voter for broker in brokers]
+        with ThreadPoolExecutor(len(brokers)) as pool:
+            list(pool.map(Broker.prepare, brokers, [voters] * len(brokers)))
+        try:
+            for broker in brokers:
+                broker.launch()
+            for broker in brokers:
+                broker.wait()
+        except BrokerError:
+            for broker in brokers:
+                broker.kill()
+            taken = any("Address already in use" in broker.log() for broker in brokers)
+            if not taken or attempt == PORT_TRIES - 1:
+                raise
+        else:
+            return
 
 
 def _free_ports() -> tuple[int, int]:
