@@ -1,67 +1,255 @@
-"""How soon one may knock again: the vendor's windows, its wishes, and its concurrency. Pure."""
+"""How soon one may knock again: windows, points, requests at once, and the vendor's wishes. Pure.
+
+The workers of one instance share a limit without a word between them: each keeps to the part of it
+that its part of the partitions is. What a vendor says of its own count corrects ours, downwards.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from typing import Final, Literal, get_args
 
-from destinations.spec import Rate, Window
+from destinations.pace import Pace
+from destinations.spec import Bucket, Heard, Left, Rate, Window, to_midnight
 
 SLICES = 50
 """Parts of a window in which requests are counted; it is exact to a fiftieth of its length."""
 
+LONG = 3_600.0
+"""Seconds from which on a window is a budget and no pace: success and refusals do not scale it."""
+
+DAY = 86_400.0
+
+Why = Literal["held", "daily_limit", "concurrency", "window", "cost"]
+WHYS: Final = get_args(Why)
+"""All that a request may have to wait for, as the metric's label says it."""
+
 
 class Limiter:
-    """One rate of one instance. Times are steady seconds."""
+    """One rate of one instance. Times are steady seconds, `wall` is in seconds since the epoch.
 
-    def __init__(self, rate: Rate) -> None:
-        self._windows = [_Counted(window) for window in rate.windows]
-        self._concurrency = rate.concurrency
+    `most`: requests that the instance itself has open at once, at most.
+    """
+
+    def __init__(self, rate: Rate, most: int = 1_000) -> None:
+        self._windows: list[_Daily | _Rolling] = [
+            _Daily(w) if w.resets else _Rolling(w) for w in rate.windows
+        ]
+        self._bucket = None if rate.bucket is None else _Points(rate.bucket)
+        self._concurrency = float("inf") if rate.concurrency is None else rate.concurrency
+        self._most = most
+        self._pace = Pace()
+        self._share: float | None = None
         self._open = 0
+        self._resting = 0.0
         self._held = 0.0
+        self._held_for: Why = "held"
 
-    def wait(self, now: float) -> float:
-        """Seconds until a request may leave; 0 is now, infinity when one must first return."""
-        if self._concurrency is not None and self._open >= self._concurrency:
-            return float("inf")
-        return max(0.0, self._held - now, *(window.wait(now) for window in self._windows))
+    def wait(self, now: float, cost: float = 1.0) -> float:
+        """Seconds until a request of this cost may leave; as the first of `look`."""
+        return self.look(now, cost)[0]
 
-    def leave(self, now: float) -> None:
+    def look(self, now: float, cost: float = 1.0) -> tuple[float, Why]:
+        """Seconds until a request may leave (0 is now, infinity when one must first return), and
+        what it waits for.
+        """
+        if self._open >= max(1, int(self._seats)):
+            return float("inf"), "concurrency"
+        waits: list[tuple[float, Why]] = [
+            (self._held - now, self._held_for),
+            (self._resting - now, "concurrency"),
+            *((w.wait(now, cost, self._part(w)), w.why) for w in self._windows),
+        ]
+        if self._bucket is not None:
+            share = self._share or 1.0
+            waits.append((self._bucket.wait(now, cost, share, share * self._pace.rate), "cost"))
+        seconds, why = max(waits, key=lambda one: one[0])
+        return max(0.0, seconds), why
+
+    def leave(self, now: float, wall: float, cost: float = 1.0) -> None:
         """A request leaves."""
         self._open += 1
         for window in self._windows:
-            window.count(now)
+            window.count(now, wall, cost)
+        if self._bucket is not None:
+            self._bucket.take(cost)
 
-    def back(self) -> None:
-        """A request came back, or was given up."""
+    def back(self, now: float, seconds: float) -> None:
+        """A request came back after so many seconds, or was given up."""
         self._open -= 1
+        if self._seats < 1:
+            # Less than one at a time is one at a time with a rest: on average it is the same.
+            self._resting = now + seconds * (1 / self._seats - 1)
 
-    def hold(self, until: float) -> None:
+    def answered(self, now: float, seconds: float) -> None:
+        """The vendor did what was asked, after so many seconds."""
+        self._pace.answered(now, seconds)
+
+    def busy(self, now: float, after: float, reason: str) -> None:
+        """The vendor refused for its limits: nothing leaves for `after` seconds, then less does.
+
+        A day that is spent (`daily_limit`) says nothing about the pace.
+        """
+        if reason == "daily_limit":
+            self.hold(now + after, "daily_limit")
+            return
+        self.hold(now + after)
+        self._pace.refused(now, now + after)
+
+    def hold(self, until: float, why: Why = "held") -> None:
         """The vendor asks for peace until then; a shorter wish does not shorten a longer one."""
-        self._held = max(self._held, until)
+        if until > self._held:
+            self._held = until
+            self._held_for = why
+
+    def heard(self, heard: Heard, now: float) -> None:
+        """What a reply said of the limits."""
+        self.hold(now + heard.hold)
+        for left in heard.left:
+            named = [window for window in self._windows if window.seconds == left.seconds]
+            for window in named:
+                window.hear(left, now, self._part(window))
+            if not named and left.remaining < 1:
+                until = now + (left.seconds if left.reset is None else left.reset)
+                self.hold(until, _why(left.seconds))
+        if heard.level is not None and self._bucket is not None:
+            self._bucket.hear(heard.level, self._share or 1.0)
+
+    def share(self, part: float, now: float) -> None:
+        """This worker reads `part` of the partitions, and has that part of all limits at once.
+
+        Who owns nothing sends nothing, so its limits stay as they are.
+        """
+        if part <= 0:
+            return
+        if self._share is not None and part > self._share:
+            for window in self._windows:
+                window.inherit(part - self._share, now)
+        self._share = part
+
+    @property
+    def _seats(self) -> float:
+        """Requests that may be open at once."""
+        vendors = self._concurrency * (self._share or 1.0)
+        return min(self._most, vendors) * self._pace.rate * self._pace.width
+
+    def _part(self, window: _Counted) -> float:
+        pace = 1.0 if window.seconds >= LONG else self._pace.rate
+        return (self._share or 1.0) * pace
+
+
+def _why(seconds: float) -> Why:
+    return "daily_limit" if seconds >= DAY else "window"
 
 
 class _Counted:
-    """A window with its requests, counted by slices and never forgotten too early."""
-
-    __slots__ = ("_limit", "_seconds", "_slice", "_slices", "_sum")
+    """A window with its requests; `others` are those that the vendor counts and we do not."""
 
     def __init__(self, window: Window) -> None:
+        self.seconds = window.seconds
+        self.why = _why(window.seconds)
         self._limit = window.limit
-        self._seconds = window.seconds
+        self._zone = window.resets
+        self._sum = 0.0
+        self._others = 0.0
+        self._others_until = 0.0
+
+    def hear(self, left: Left, now: float, part: float) -> None:
+        """Believe the vendor where it counts more than we do. What is under way counts as counted:
+        vendors count when a request arrives.
+        """
+        self._others = max(0.0, self._limit * part - self._sum - left.remaining)
+        self._others_until = now + (self.seconds if left.reset is None else left.reset)
+
+    def inherit(self, part: float, now: float) -> None:
+        """Another worker's part is ours now; it may just have used it up.
+
+        Of a long window that would idle us for a day at each handover: there the vendor's own
+        count, or its refusal, is what corrects us.
+        """
+        if self.seconds < LONG:
+            self._forget_others(now)
+            self._others += self._limit * part
+            self._others_until = now + self.seconds
+
+    def _overfull(self, now: float, cost: float, room: float) -> bool:
+        self._forget_others(now)
+        return self._sum + self._others + min(cost, room) > room
+
+    def _forget_others(self, now: float) -> None:
+        if now >= self._others_until:
+            self._others = 0.0
+
+
+class _Rolling(_Counted):
+    """Counted by slices, and never forgotten too early."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
         self._slice = window.seconds / SLICES
         self._slices: deque[list[float]] = deque()  # [end of the slice, requests in it]
-        self._sum = 0.0
 
-    def wait(self, now: float) -> float:
-        while self._slices and self._slices[0][0] + self._seconds <= now:
+    def wait(self, now: float, cost: float, part: float) -> float:
+        # Less than one request in a window is one request in a longer window.
+        room = max(1.0, self._limit * part)
+        span = self.seconds * room / (self._limit * part)
+        while self._slices and self._slices[0][0] + span <= now:
             self._sum -= self._slices.popleft()[1]
-        if self._sum < self._limit:
+        if not self._slices:
+            self._sum = 0.0  # what is left of sums of fractions
+        if not self._overfull(now, cost, room):
             return 0.0
-        return self._slices[0][0] + self._seconds - now
+        frees = [self._slices[0][0] + span] if self._slices else []
+        return min([*frees, self._others_until] if self._others else frees) - now
 
-    def count(self, now: float) -> None:
+    def count(self, now: float, wall: float, cost: float) -> None:
+        del wall
         if self._slices and now < self._slices[-1][0]:
-            self._slices[-1][1] += 1
+            self._slices[-1][1] += cost
         else:
-            self._slices.append([now + self._slice, 1])
-        self._sum += 1
+            self._slices.append([now + self._slice, cost])
+        self._sum += cost
+
+
+class _Daily(_Counted):
+    """Begun anew at a midnight."""
+
+    _ends = 0.0
+
+    def wait(self, now: float, cost: float, part: float) -> float:
+        if now >= self._ends:
+            self._sum = 0.0
+        room = max(1.0, self._limit * part)
+        if not self._overfull(now, cost, room):
+            return 0.0
+        ours = self._sum + min(cost, room) > room
+        return (self._ends if ours else self._others_until) - now
+
+    def count(self, now: float, wall: float, cost: float) -> None:
+        if now >= self._ends:
+            self._sum = 0.0
+            self._ends = now + to_midnight(self._zone or "UTC", wall)
+        self._sum += cost
+
+
+class _Points:
+    """A bucket of points, with a debt where one request costs more than it holds."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._points = bucket.points
+        self._restore = bucket.restore
+        self._level = bucket.points
+        self._at = 0.0
+
+    def wait(self, now: float, cost: float, share: float, part: float) -> float:
+        most = self._points * share
+        restored = max(0.0, now - self._at) * self._restore * part
+        self._level = min(most, self._level + restored)
+        self._at = now
+        return (min(cost, most) - self._level) / (self._restore * part)
+
+    def take(self, cost: float) -> None:
+        self._level -= cost
+
+    def hear(self, level: float, share: float) -> None:
+        self._level = min(self._level, level * share)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic import Field as setting  # noqa: N813 - in a vendor, `Field` is a mapped field
@@ -38,6 +39,7 @@ __all__ = [
     "At",
     "Barred",
     "Batch",
+    "Bucket",
     "Busy",
     "Const",
     "Delivered",
@@ -46,7 +48,9 @@ __all__ = [
     "Field",
     "First",
     "Form",
+    "Heard",
     "Idempotency",
+    "Left",
     "Made",
     "On",
     "Outcome",
@@ -72,6 +76,7 @@ __all__ = [
     "forms",
     "retry_after",
     "setting",
+    "to_midnight",
 ]
 
 
@@ -133,22 +138,70 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `limit` requests in any `seconds`."""
+    """At most `limit` requests in any `seconds`.
+
+    `resets` names the time zone at whose midnight a day's count begins anew; without it, a window
+    rolls.
+    """
 
     limit: int
     seconds: float
+    resets: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A store of at most `points`, of which `restore` come back each second."""
+
+    points: float
+    restore: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a reply says is left of the window of so many `seconds`: `remaining` requests.
+
+    It holds for `reset` seconds; for the window's own length, if the vendor does not say.
+    """
+
+    seconds: float
+    remaining: float
+    reset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a reply says of limits, whatever it says besides: it can slow us down, never speed up.
+
+    Seconds to `hold` all requests, what is `left` of windows, and the `level` of the bucket.
+    """
+
+    hold: float = 0.0
+    left: tuple[Left, ...] = ()
+    level: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How often one may knock. Actions that name the same rate share it.
 
-    `concurrency` is the most requests at once; None leaves it to the instance.
+    `concurrency` is the most requests at once; None leaves it to the instance. `hint` reads, from
+    any reply and the time in seconds since the epoch, what it says of this rate.
     """
 
     name: str
     windows: tuple[Window, ...] = ()
     concurrency: int | None = None
+    bucket: Bucket | None = None
+    hint: Callable[[Reply, float], Heard] | None = None
+
+
+def to_midnight(zone: str, now: float) -> float:
+    """Seconds until the day ends in a time zone; `now` in seconds since the epoch."""
+    here = datetime.fromtimestamp(now, ZoneInfo(zone))
+    tomorrow = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    # Compared as moments, for on the days when clocks change a day has not 24 hours.
+    return max(tomorrow.timestamp() - now, 1.0)
 
 
 class Idempotency(Enum):
@@ -166,8 +219,9 @@ class Action(Generic[Settings]):
     `max_age` in seconds, of the event's own time, or a function of the row (the event is then
     refused as `expired` before it is sent, and again before each retry). `one_of`: at least one of
     these fields must be found. `check` refuses a row that would sink its neighbours. `window`: for
-    how many seconds the vendor remembers our id. What ends in `_for` is asked for its namesake
-    under an instance's settings.
+    how many seconds the vendor remembers our id. `cost`: what a talk takes of its rate, in requests
+    of its windows or points of its bucket. What ends in `_for` is asked for its namesake under an
+    instance's settings.
     """
 
     name: str
@@ -178,6 +232,7 @@ class Action(Generic[Settings]):
     idempotency: Idempotency
     batch: Batch = Batch()
     rate: Rate = Rate("all")
+    cost: float = 1.0
     max_age: float | Callable[[Row], float] | None = None
     window: float | None = None
     one_of: tuple[str, ...] = ()
@@ -197,8 +252,7 @@ class Destination(Generic[Settings]):
 
     `titles` are the names by which Segment's `integrations` object calls it, our own first.
     `actions`: the first whose `on` fits an event takes it. `token` asks for an access token, when
-    the settings call for one. `hint` reads from any reply how many seconds to hold back. `sunset`
-    is the day on which the API version ends.
+    the settings call for one. `sunset` is the day on which the API version ends.
     """
 
     name: str
@@ -208,9 +262,9 @@ class Destination(Generic[Settings]):
     version: str
     docs: str
     sunset: date | None = None
+    reply_ids: tuple[str, ...] = ("x-request-id", "request-id")
     token: Callable[[Account[Settings]], TokenTalk] | None = None
     needs_token: Callable[[Settings], bool] = lambda _: False
-    hint: Callable[[Reply, float], float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

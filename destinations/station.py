@@ -22,7 +22,7 @@ from destinations.limiter import Limiter
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
 from destinations.plan import Boarding, Filtered, Plan, expired
 from destinations.progress import Progress
-from destinations.spec import Action
+from destinations.spec import Action, Heard
 from destinations.talk import Reply
 from hub.event import Event
 from hub.log import Record
@@ -65,7 +65,10 @@ class Station:
             breaker.Policy(told.breaker_failures, told.breaker_seconds, told.barred_seconds)
         )
         self._retry = retry.Policy(told.retry_seconds, told.retry_most_seconds, told.patience)
-        self._limiters = {action.rate.name: Limiter(action.rate) for action in plan.actions}
+        self._limiters = {
+            action.rate.name: Limiter(action.rate, told.max_in_flight) for action in plan.actions
+        }
+        self._left: dict[Bus[Item], float] = {}
         self._progress: dict[int, Progress] = {}
         self._bytes = 0
         self._on_the_road = 0
@@ -131,7 +134,7 @@ class Station:
         seats = SEATS
 
         def may_go(action: Action[Any]) -> bool:
-            if self._limiters[action.rate.name].wait(now) == 0:
+            if self._limiters[action.rate.name].wait(now, action.cost) == 0:
                 return True
             limited.add(action.rate.name)
             return False
@@ -150,7 +153,8 @@ class Station:
             bus.riders = self._in_time(bus, wall, doomed)
             if not bus.riders:
                 continue
-            self._limiters[bus.action.rate.name].leave(now)
+            self._limiters[bus.action.rate.name].leave(now, wall, bus.action.cost)
+            self._left[bus] = now
             bus.turn = self._breaker.leave()
             self._on_the_road += 1
             self._tells.left(len(bus.riders))
@@ -170,7 +174,7 @@ class Station:
         if closed:
             return None if closed == float("inf") else closed
         wait = self._batcher.next_departure(
-            now, lambda action: self._limiters[action.rate.name].wait(now)
+            now, lambda action: self._limiters[action.rate.name].wait(now, action.cost)
         )
         due = self._lanes.next_due()
         if due is not None and len(self._batcher) < STOP:
@@ -230,7 +234,6 @@ class Station:
     ) -> list[Doomed]:
         """Each outcome's one consequence; returns those to be buried, whose lanes wait for it."""
         self._on_the_road -= 1
-        self._limiters[bus.action.rate.name].back()
         self._hear(bus, outcomes, reply, now, wall)
         refused = all(isinstance(o, Refused) and not o.named for o in outcomes)
         if bus.action.batch.atomic and len(bus.riders) > 1 and refused:
@@ -302,25 +305,31 @@ class Station:
     ) -> None:
         """What the request as a whole says about the vendor."""
         limiter = self._limiters[bus.action.rate.name]
-        wish = max((o.after for o in outcomes if isinstance(o, Busy)), default=0.0)
-        if reply is not None and self._plan.vendor.hint is not None:
-            try:
-                wish = max(wish, self._plan.vendor.hint(reply, wall) or 0.0)
-            except Exception as error:
-                self._tells.broke(bus.action.name, error)
-        if wish > 0:
-            limiter.hold(now + wish)
+        seconds = now - self._left.pop(bus, now)
+        limiter.back(now, seconds)
+        for busy in {o for o in outcomes if isinstance(o, Busy) and o.after > 0}:
+            limiter.busy(now, busy.after, busy.reason)
+        if reply is not None:
+            limiter.heard(self._heard(bus.action, reply, wall), now)
         barred = next((o for o in outcomes if isinstance(o, Barred)), None)
         if barred is not None:
             if self._breaker.bar(now, bus.turn):
                 self._tells.barred(barred, self._breaker.wait(now))
         elif reply is not None and any(isinstance(o, Delivered | Refused) for o in outcomes):
+            limiter.answered(now, seconds)
             self._breaker.answered(bus.turn)
         elif any(isinstance(o, Failed) for o in outcomes):
             self._breaker.failed(now, bus.turn)
         else:
             # Also what was refused without a word from the vendor: it shows nothing.
             self._breaker.undecided(bus.turn)
+
+    def _heard(self, action: Action[Any], reply: Reply, wall: float) -> Heard:
+        try:
+            return Heard() if action.rate.hint is None else action.rate.hint(reply, wall)
+        except Exception as error:
+            self._tells.broke(action.name, error)
+            return Heard()
 
     # Telling
 

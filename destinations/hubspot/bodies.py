@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from destinations.spec import Reply, Request, Unreadable
+from destinations.spec import Request, Unreadable
 
 EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[a-zA-Z]{2,}")
 
@@ -27,18 +27,6 @@ class Bad(Exception):
             "category": self.category,
             **more,
         }
-
-
-def limited(reply: Reply, left: int, limit: int) -> Reply:
-    """The reply with the headers of the limits that a private app is told."""
-    headers = {
-        "x-hubspot-ratelimit-daily": "250000",
-        "x-hubspot-ratelimit-daily-remaining": "249000",
-        "x-hubspot-ratelimit-interval-milliseconds": "10000",
-        "x-hubspot-ratelimit-max": str(limit),
-        "x-hubspot-ratelimit-remaining": str(left),
-    }
-    return Reply(reply.status, {**reply.headers, **headers}, reply.body)
 
 
 def object_of(request: Request) -> dict[str, Any]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from destinations.hubspot.settings import Settings
 from destinations.spec import (
@@ -20,6 +18,7 @@ from destinations.spec import (
     Unreadable,
     by_status,
     retry_after,
+    to_midnight,
 )
 
 
@@ -91,7 +90,9 @@ def meaning(reply: Reply, account: Account[Settings]) -> Failed | Refused | Barr
         case "failed":
             return Failed(rule.code, max(rule.after, retry_after(reply, account.now, 0.0)))
         case "busy":
-            wait = _midnight(account) if rule.code == "daily_limit" else rule.after
+            zone = account.settings.timezone
+            day = to_midnight(zone, account.now) if zone else 3_600.0
+            wait = day if rule.code == "daily_limit" else rule.after
             return Busy(retry_after(reply, account.now, wait), rule.code)
 
 
@@ -147,13 +148,3 @@ def _words(error: Mapping[str, Any]) -> str:
 def _message(error: Mapping[str, Any]) -> str:
     message = error.get("message")
     return message if isinstance(message, str) else ""
-
-
-def _midnight(account: Account[Settings]) -> float:
-    """Seconds until the account's day ends; an hour where its time zone is not known."""
-    if account.settings.timezone is None:
-        return 3_600.0
-    now = datetime.fromtimestamp(account.now, ZoneInfo(account.settings.timezone))
-    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    # Compared as moments, for on the days when clocks change a day has not 24 hours.
-    return max(tomorrow.timestamp() - account.now, 1.0)

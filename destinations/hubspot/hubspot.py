@@ -5,8 +5,8 @@ API     Date-based versions since March 2026 (`/crm/objects/2026-03/...`); the n
 Auth    A legacy private app's token or a Service Key, or OAuth with a refresh token (30 minutes a
         token). Scopes: crm.objects.contacts.read and .write, the same for companies,
         analytics.behavioral_events.send, behavioral_events.event_definitions.read_write.
-Limits  100 rows in an upsert, 500 in a batch of events. 100 requests in 10 s (more on dearer plans)
-        and so many a day; events are exempt and have 1,250 a second of their own.
+Limits  100 rows in an upsert, 500 in a batch of events. Requests in 10 s and in a day by the plan
+        (setting `tier`); events are exempt and have 1,250 a second of their own.
 Quirks  Rows are told apart by objectWriteTraceId, which is the messageId: without it one bad row
         sinks a hundred. A 2xx may have written nothing at all; a row that no list names is tried
         again. Two rows of one e-mail sink the batch. An unknown property sinks its row, so the
@@ -36,6 +36,7 @@ from destinations.hubspot.properties import (
     catalogue_of,
     sorted_out,
 )
+from destinations.hubspot.quota import CRM, crm
 from destinations.hubspot.settings import Settings
 from destinations.hubspot.upsert import Written, blamed, upsert
 from destinations.spec import (
@@ -271,23 +272,6 @@ def token(account: Account[Settings]) -> TokenTalk:
             return Failed(outcome.reason, outcome.after)
 
 
-def hint(reply: Reply, now: float) -> float | None:
-    """Seconds to hold back when a reply says that nothing is left of the interval."""
-    del now
-    if _number(reply, "x-hubspot-ratelimit-remaining") == 0:
-        interval = _number(reply, "x-hubspot-ratelimit-interval-milliseconds")
-        return min(interval / 1_000, 10.0) if interval else 10.0
-    if _number(reply, "x-hubspot-ratelimit-secondly-remaining") == 0:
-        return 1.0
-    return None
-
-
-def _number(reply: Reply, header: str) -> int | None:
-    said = reply.headers.get(header, "").strip()
-    return int(said) if said.isascii() and said.isdecimal() else None
-
-
-CRM = Rate("crm", (Window(100, 10.0),))
 EVENTS = Rate("events", (Window(1_250, 1.0),))
 
 destination = Destination(
@@ -300,7 +284,6 @@ destination = Destination(
     sunset=date(2027, 9, 30),
     token=token,
     needs_token=lambda settings: settings.renewable,
-    hint=hint,
     actions=(
         Action(
             name="upsert_contact",
@@ -316,6 +299,7 @@ destination = Destination(
             ),
             batch=Batch(rows=100, unique=lambda row: row.fields["email"].lower(), atomic=True),
             rate=CRM,
+            rate_for=crm,
         ),
         Action(
             name="upsert_company",
@@ -329,7 +313,9 @@ destination = Destination(
                 rows=100, unique=lambda row: row.fields[s.company_id_property].lower(), atomic=True
             ),
             batch=Batch(rows=100, atomic=True),
+            cost=3.0,  # upsert, read, associate
             rate=CRM,
+            rate_for=crm,
         ),
         Action(
             name="send_event",

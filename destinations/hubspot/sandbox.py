@@ -13,18 +13,11 @@ Definitions   `pe123_order_completed` and `pe123_page_seen`.
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from destinations.hubspot.accounts import (
-    COMPANIES,
-    CONTACTS,
-    DEFINITIONS,
-    FAULTS,
-    fault_of,
-)
+from destinations.hubspot.accounts import COMPANIES, CONTACTS, DEFINITIONS, fault_of
 from destinations.hubspot.bodies import (
     EMAIL,
     Bad,
@@ -32,19 +25,16 @@ from destinations.hubspot.bodies import (
     fault_in,
     flat,
     inputs_of,
-    limited,
     moment,
     object_of,
     only,
     record_of,
 )
+from destinations.hubspot.counts import Counts
 from destinations.spec import Reply, Request, Taken
 
 LIFE = 1_800
 """Seconds that a token of OAuth lasts."""
-
-BURST = 100
-"""Requests in ten seconds, by token."""
 
 
 # Both spellings of each call, to one handler.
@@ -89,7 +79,7 @@ class Sandbox:
         }
         self._links: set[tuple[str, str]] = set()
         self._tokens: dict[str, float] = {"pat-sandbox": float("inf"), "silent": float("inf")}
-        self._burst: dict[str, deque[float]] = {}
+        self._counts = Counts()
         self._next = 501
 
     def answer(self, request: Request, now: float) -> Reply:
@@ -100,15 +90,11 @@ class Sandbox:
         fault = fault_of(token, self._tokens.get(token), now)
         if fault is not None:
             return fault
-        calls = self._burst.setdefault(token, deque())
-        while calls and calls[0] <= now - 10:
-            calls.popleft()
-        events = path.startswith("/events/")
-        if not events and len(calls) >= BURST:
-            return limited(FAULTS["ten-secondly"], 0, BURST)
-        if not events:
-            calls.append(now)
-        return limited(self._routed(request, path, token, now), BURST - len(calls), BURST)
+        if path.startswith("/events/"):
+            return self._routed(request, path, token, now)
+        refusal, headers = self._counts.count(token, now)
+        reply = refusal or self._routed(request, path, token, now)
+        return Reply(reply.status, {**reply.headers, **headers}, reply.body)
 
     def _routed(self, request: Request, path: str, token: str, now: float) -> Reply:
         for method, pattern, name in ROUTES:

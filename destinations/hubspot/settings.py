@@ -66,6 +66,11 @@ class Settings(VendorSettings):
     property_cache_seconds: float = setting(
         3_600.0, ge=60, description="Seconds for which the account's properties are remembered."
     )
+    tier: Literal["free", "starter", "professional", "enterprise", "addon"] = setting(
+        "free",
+        description="The account's plan, or `addon` with the API add-on: it decides how many "
+        "requests a private app may make; an OAuth app has a limit of its own.",
+    )
     timezone: str | None = setting(
         None,
         description="The account's time zone, such as `Europe/Berlin`, at whose midnight the daily "

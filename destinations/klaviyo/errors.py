@@ -16,6 +16,8 @@ from destinations.spec import (
     Barred,
     Busy,
     Failed,
+    Heard,
+    Left,
     Outcome,
     Refused,
     Reply,
@@ -124,18 +126,19 @@ def duplicate(reply: Reply) -> str:
     return next((fault.duplicate for fault in faults(reply) if fault.duplicate), "")
 
 
-def hint(reply: Reply, now: float) -> float | None:
-    """How long to hold back: a 429's wait, or what is left of a minute that is used up.
+def hint(reply: Reply, now: float) -> Heard:
+    """What is left of the minute; all replies but a 429 tell of it."""
+    del now
+    left = _number(reply, "ratelimit-remaining")
+    reset = _number(reply, "ratelimit-reset")
+    if left is None or reset is None:
+        return Heard()
+    return Heard(left=(Left(60.0, left, min(reset, 60.0)),))
 
-    All replies but a 429 tell of the steady window, which is a minute.
-    """
-    if reply.status == 429:
-        return _wait(reply, now)
-    left = reply.headers.get("ratelimit-remaining", "").strip()
-    reset = reply.headers.get("ratelimit-reset", "").strip()
-    if left.strip("0") or not left or not re.fullmatch(r"[0-9]{1,4}", reset):
-        return None
-    return min(float(reset), 60.0)
+
+def _number(reply: Reply, header: str) -> float | None:
+    said = reply.headers.get(header, "").strip()
+    return float(said) if re.fullmatch(r"[0-9]{1,6}", said) else None
 
 
 def _fault(error: Mapping[str, Any]) -> Fault:

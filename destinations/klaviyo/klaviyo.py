@@ -253,7 +253,7 @@ def can_be_reached(row: Row) -> Refused | None:
 
 
 def _tier(name: str, burst: int, steady: int) -> Rate:
-    return Rate(name, (Window(burst, 1.0), Window(steady, 60.0)))
+    return Rate(name, (Window(burst, 1.0), Window(steady, 60.0)), hint=errors.hint)
 
 
 EVENTS = _tier("events", 350, 3_500)
@@ -267,7 +267,6 @@ destination = Destination(
     version="2026-07-15",
     sunset=date(2028, 7, 15),
     docs="https://developers.klaviyo.com/en/reference/api_overview",
-    hint=errors.hint,
     actions=(
         Action(
             name="subscribe",

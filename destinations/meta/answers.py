@@ -15,6 +15,7 @@ from destinations.spec import (
     Busy,
     Delivered,
     Failed,
+    Heard,
     Outcome,
     Refused,
     Reply,
@@ -77,8 +78,8 @@ REFUSED = MappingProxyType(
 `invalid_parameter`."""
 
 USAGE = ("x-business-use-case-usage", "x-app-usage", "x-ad-account-usage")
-SLOW_AT, FULL_AT = 80.0, 100.0
-SLOW_SECONDS, FULL_SECONDS = 2.0, 60.0
+SLOW_AT, FULL_AT = 75.0, 100.0
+SLOW_SECONDS, FULL_SECONDS = 10.0, 60.0
 MOST_SECONDS = 86_400.0
 
 _PLACE = re.compile(r"data\[(\d{1,4})\]")
@@ -137,13 +138,13 @@ def meaning(error: Mapping[str, Any], reply: Reply, now: float, throttled: float
     return Refused("invalid_parameter", reason)
 
 
-def hint(reply: Reply, now: float) -> float | None:
-    """Seconds to hold back by the usage headers: slowly from 80 percent on, not at all at 100."""
+def hint(reply: Reply, now: float) -> Heard:
+    """The usage headers: from 75 percent on pauses that grow, at 100 none before we may come."""
     del now
     percent, regain = _usage(reply)
     if percent >= FULL_AT:
-        return regain or FULL_SECONDS
-    return SLOW_SECONDS if percent >= SLOW_AT else None
+        return Heard(hold=regain or FULL_SECONDS)
+    return Heard(hold=max(0.0, (percent - SLOW_AT) / (FULL_AT - SLOW_AT)) * SLOW_SECONDS)
 
 
 def _usage(reply: Reply) -> tuple[float, float]:

@@ -248,7 +248,7 @@ def _action(
         window=48 * 3_600.0,
         batch=Batch(rows=1_000, bytes=900_000, atomic=True),
         batch_for=lambda settings: Batch(settings.batch, settings.batch_bytes, atomic=True),
-        rate=Rate("events"),
+        rate=Rate("events", hint=answers.hint),
         max_age=event.max_age,
         check=event.check,
     )
@@ -279,5 +279,4 @@ destination = Destination(
             page_fields,
         ),
     ),
-    hint=answers.hint,
 )

@@ -8,8 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destinations.limiter import SLICES, Limiter
-from destinations.spec import Rate, Window
+from destinations.limiter import DAY, SLICES, WHYS, Limiter
+from destinations.spec import Bucket, Heard, Left, Rate, Window
+
+WALL = 1_795_255_200.0
+"""2026-11-21T10:00:00Z."""
+
+TEN = Rate("all", (Window(100, 10.0),))
+
+
+def leaving(limiter: Limiter, count: int, now: float) -> int:
+    """How many of `count` requests may leave now; they do, and come back at once."""
+    left = 0
+    while left < count and limiter.wait(now) == 0:
+        limiter.leave(now, WALL)
+        limiter.back(now, 0.0)
+        left += 1
+    return left
 
 
 @given(
@@ -26,7 +41,7 @@ def test_no_window_ever_overflows(windows: list[Window], pauses: list[float], st
     for pause in pauses:
         now += pause
         if limiter.wait(now) == 0:
-            limiter.leave(now)
+            limiter.leave(now, WALL)
             left.append(now)
 
     for window in windows:
@@ -41,7 +56,7 @@ def test_the_limit_is_used(limit: int, seconds: float, start: float) -> None:
     limiter = Limiter(Rate("all", (Window(limit, seconds),)))
     for _ in range(limit):
         assert limiter.wait(start) == 0
-        limiter.leave(start)
+        limiter.leave(start, WALL)
     wait = limiter.wait(start)
 
     assert seconds <= wait <= seconds * (1 + 1 / SLICES) + 1e-6
@@ -52,19 +67,19 @@ def test_two_windows_both_hold() -> None:
     """Ten in a second and twelve in ten: the longer wait counts."""
     limiter = Limiter(Rate("all", (Window(10, 1.0), Window(12, 10.0))))
     for _ in range(10):
-        limiter.leave(0.0)
+        limiter.leave(0.0, WALL)
 
     assert 1.0 == pytest.approx(limiter.wait(0.0), rel=0.05)
-    limiter.leave(1.1)
-    limiter.leave(1.1)
+    limiter.leave(1.1, WALL)
+    limiter.leave(1.1, WALL)
     assert 9.1 == pytest.approx(limiter.wait(1.1), rel=0.05)
 
 
 def test_many_requests_are_counted_in_few_slices() -> None:
     """A window of a thousand requests a second is fifty numbers and not a thousand."""
-    limiter = Limiter(Rate("all", (Window(100_000, 1.0),)))
+    limiter = Limiter(Rate("all", (Window(100_000, 1.0),)), most=10_000)
     for n in range(5_000):
-        limiter.leave(n / 1_000)
+        limiter.leave(n / 1_000, WALL)
         limiter.wait(n / 1_000)
 
     assert len(limiter._windows[0]._slices) <= SLICES + 2
@@ -82,20 +97,20 @@ def test_the_vendors_wish_is_heeded() -> None:
 def test_concurrency_is_a_bound() -> None:
     """With all seats on the road the wait is for an answer, not for a time."""
     limiter = Limiter(Rate("all", concurrency=2))
-    limiter.leave(0.0)
+    limiter.leave(0.0, WALL)
     one = limiter.wait(0.0)
-    limiter.leave(0.0)
+    limiter.leave(0.0, WALL)
     two = limiter.wait(100.0)
-    limiter.back()
+    limiter.back(100.0, 1.0)
 
     assert [0.0, math.inf, 0.0] == [one, two, limiter.wait(100.0)]
 
 
 def test_without_limits_nothing_waits() -> None:
     """A vendor that names no limit gets no wait."""
-    limiter = Limiter(Rate("all"))
+    limiter = Limiter(Rate("all"), most=10_000)
     for _ in range(1_000):
-        limiter.leave(0.0)
+        limiter.leave(0.0, WALL)
 
     assert 0.0 == limiter.wait(0.0)
 
@@ -108,7 +123,245 @@ def test_a_window_that_is_over_is_forgotten_whole(pauses: list[float]) -> None:
         for pause in pauses:
             now += pause
             assert limiter.wait(now) == 0
-            limiter.leave(now)
+            limiter.leave(now, WALL)
         now += 1.1
 
     assert 0.0 == limiter.wait(now)
+
+
+# Days
+
+
+def test_a_day_ends_at_the_accounts_midnight() -> None:
+    """A limit of a day that resets somewhere is full until midnight there, not for 24 hours."""
+    limiter = Limiter(Rate("all", (Window(3, DAY, "Europe/Berlin"),)))
+    left = leaving(limiter, 5, 50.0)
+    wait, why = limiter.look(50.0)
+
+    assert (3, 13 * 3_600.0, "daily_limit") == (left, wait, why)  # it is 11:00 in Berlin
+    assert 0.0 == limiter.wait(50.0 + wait)
+
+
+def test_a_rolling_day_gives_back_what_it_took_a_day_ago() -> None:
+    """Without a time zone a day is any 24 hours."""
+    limiter = Limiter(Rate("all", (Window(2, DAY),)))
+    limiter.leave(0.0, WALL)
+    limiter.leave(40_000.0, WALL)
+    wait, why = limiter.look(50_000.0)
+
+    assert "daily_limit" == why
+    assert 36_400.0 == pytest.approx(wait, rel=0.06)
+
+
+def test_a_spent_day_holds_and_leaves_the_pace_alone() -> None:
+    """The vendor's word on the day is heeded; tomorrow all of the rate is ours again."""
+    limiter = Limiter(TEN)
+    limiter.busy(0.0, 3_600.0, "daily_limit")
+
+    assert (3_600.0, "daily_limit") == limiter.look(0.0)
+    assert 100 == leaving(limiter, 200, 3_600.0)
+
+
+# What the vendor says
+
+
+def test_what_the_vendor_counts_besides_is_believed() -> None:
+    """Another program of the account used up most of the window: so much less is ours."""
+    limiter = Limiter(TEN)
+    leaving(limiter, 10, 0.0)
+    limiter.heard(Heard(left=(Left(10.0, 20),)), 0.0)
+
+    assert 20 == leaving(limiter, 100, 0.0)
+    assert 100 == leaving(limiter, 200, 10.3)
+
+
+def test_the_vendor_says_when_a_window_begins_anew() -> None:
+    """With nothing left the wait is until the reset, though our own count is low."""
+    limiter = Limiter(Rate("all", (Window(150, 60.0),)))
+    leaving(limiter, 1, 0.0)
+    limiter.heard(Heard(left=(Left(60.0, 0, 12.0),)), 0.0)
+
+    assert (12.0, "window") == limiter.look(0.0)
+    assert 0.0 == limiter.wait(12.0)
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e9) | st.none(), st.floats(0, 1e9))
+def test_nothing_that_is_heard_makes_it_faster(
+    remaining: float, reset: float | None, level: float
+) -> None:
+    """A vendor that says more than was declared is not believed."""
+    limiter = Limiter(Rate("all", (Window(5, 10.0),), bucket=Bucket(5, 0.1)))
+    limiter.heard(Heard(left=(Left(10.0, remaining, reset),), level=level), 0.0)
+    left = leaving(limiter, 4, 0.0)
+    limiter.heard(Heard(left=(Left(10.0, remaining, reset),), level=level), 0.0)
+
+    assert left + leaving(limiter, 10, 0.0) <= 5
+
+
+def test_a_spent_window_that_nobody_declared_holds() -> None:
+    """Of a limit that we do not count, the vendor's word that it is spent is enough."""
+    limiter = Limiter(Rate("all"))
+    limiter.heard(Heard(left=(Left(10.0, 1), Left(DAY, 0, 3_600.0))), 0.0)
+
+    assert (3_600.0, "daily_limit") == limiter.look(0.0)
+
+
+# Points
+
+
+def test_points_are_taken_and_come_back() -> None:
+    """A request takes its cost, and waits for the points that it lacks."""
+    limiter = Limiter(Rate("all", bucket=Bucket(100, 10.0)))
+    limiter.leave(0.0, WALL, 70.0)
+
+    assert 0.0 == limiter.wait(0.0, 30.0)
+    assert (4.0, "cost") == limiter.look(0.0, 70.0)
+    assert 0.0 == limiter.wait(4.0, 70.0)
+
+
+def test_the_vendor_reports_its_level() -> None:
+    """It knows of others who took points."""
+    limiter = Limiter(Rate("all", bucket=Bucket(100, 10.0)))
+    limiter.wait(0.0)
+    limiter.heard(Heard(level=5.0), 0.0)
+
+    assert 1.5 == limiter.wait(0.0, 20.0)
+
+
+def test_a_request_that_costs_more_than_all_goes_on_credit() -> None:
+    """It leaves when the bucket is full, and those after it wait for the debt."""
+    limiter = Limiter(Rate("all", bucket=Bucket(100, 10.0)))
+    first = limiter.wait(0.0, 150.0)
+    limiter.leave(0.0, WALL, 150.0)
+
+    assert (0.0, 6.0) == (first, limiter.wait(0.0, 10.0))
+
+
+def test_a_talk_of_several_requests_counts_as_several() -> None:
+    """In windows the cost is requests."""
+    limiter = Limiter(TEN)
+    for _ in range(33):
+        limiter.leave(0.0, WALL, 3.0)
+
+    assert limiter.wait(0.0, 3.0) > 0
+    assert 0.0 == limiter.wait(0.0, 1.0)
+
+
+# The pace
+
+
+def test_a_refusal_halves_windows_and_seats() -> None:
+    """After the pause that was asked for, half as much leaves; success brings the rest back."""
+    limiter = Limiter(Rate("all", (Window(100, 10.0),), concurrency=8), most=16)
+    limiter.busy(0.0, 5.0, "rate_limit")
+    held = limiter.look(0.0)
+    open_at_once = 0
+    while limiter.wait(5.0) == 0:
+        limiter.leave(5.0, WALL)
+        open_at_once += 1
+    for _ in range(open_at_once):
+        limiter.back(5.0, 0.1)
+
+    assert ((5.0, "held"), 4) == (held, open_at_once)
+    assert 46 == leaving(limiter, 100, 5.0)
+    for second in range(20):
+        limiter.answered(6.0 + second, 0.1)
+    assert 100 == leaving(limiter, 200, 60.0)
+
+
+def test_one_seat_is_halved_by_resting() -> None:
+    """Half a request at once is one request and a rest as long."""
+    limiter = Limiter(Rate("all", concurrency=1))
+    limiter.busy(0.0, 1.0, "rate_limit")
+    limiter.leave(1.0, WALL)
+    limiter.back(3.0, 2.0)
+
+    assert (2.0, "concurrency") == limiter.look(3.0)
+
+
+def test_the_instances_own_bound_counts() -> None:
+    """A vendor that names no concurrency is given what the instance allows."""
+    limiter = Limiter(Rate("all"), most=2)
+    limiter.leave(0.0, WALL)
+    limiter.leave(0.0, WALL)
+
+    assert (math.inf, "concurrency") == limiter.look(0.0)
+
+
+# Sharing
+
+
+def test_a_part_of_the_partitions_is_a_part_of_the_limits() -> None:
+    """Three of eight partitions: three eighths of windows, seats and points."""
+    limiter = Limiter(Rate("all", (Window(100, 10.0),), 16, Bucket(80, 8.0)), most=1_000)
+    limiter.share(3 / 8, 0.0)
+    seats = 0
+    while limiter.wait(0.0) == 0:
+        limiter.leave(0.0, WALL)
+        seats += 1
+    for _ in range(seats):
+        limiter.back(0.0, 0.1)
+
+    assert 6 == seats
+    assert 30 - seats == leaving(limiter, 100, 0.0)  # of 80 points, before 37 requests are reached
+    assert (pytest.approx(1 / 3), "cost") == limiter.look(0.0)
+
+
+def test_a_part_below_one_is_stretched() -> None:
+    """A quarter of one request a second is one request in four seconds."""
+    limiter = Limiter(Rate("all", (Window(1, 1.0),)))
+    limiter.share(1 / 4, 0.0)
+    limiter.leave(0.0, WALL)
+    limiter.back(0.0, 0.0)
+
+    assert 4.0 == pytest.approx(limiter.wait(0.0), abs=0.1)
+
+
+def test_what_is_taken_over_may_be_used_up() -> None:
+    """The former owner of the other half may just have spent it: it is ours a window later."""
+    limiter = Limiter(TEN)
+    limiter.share(0.5, 0.0)
+    limiter.share(1.0, 0.0)
+
+    assert 50 == leaving(limiter, 200, 0.0)
+    assert 50 == leaving(limiter, 200, 10.0)
+    assert 50 == leaving(limiter, 200, 10.3)
+
+
+def test_who_owns_nothing_keeps_its_limits() -> None:
+    """Partitions that go and come back in a rebalance cost no window."""
+    limiter = Limiter(TEN)
+    for part in (1.0, 0.0, 1.0):
+        limiter.share(part, 0.0)
+
+    assert 100 == leaving(limiter, 200, 0.0)
+
+
+@given(
+    moves=st.lists(
+        st.tuples(st.floats(0.0, 4.0), st.integers(0, 8), st.integers(0, 60)), max_size=40
+    )
+)
+def test_the_workers_together_never_exceed_the_limit(moves: list[tuple[float, int, int]]) -> None:
+    """However the partitions move between two workers, and however greedy both are."""
+    one, two = Limiter(TEN), Limiter(TEN)
+    one.share(0.5, 0.0)
+    two.share(0.5, 0.0)
+    now, mine, left = 0.0, 4, []
+    for pause, part, wanted in moves:
+        now += pause
+        first, second = (one, two) if part < mine else (two, one)  # who gives up is told first
+        mine = part
+        for limiter in (first, second):
+            limiter.share((part if limiter is one else 8 - part) / 8, now)
+        for limiter, partitions in ((one, part), (two, 8 - part)):
+            if partitions:
+                left += [now] * leaving(limiter, wanted, now)
+
+    for begin in left:
+        assert len([at for at in left if begin <= at < begin + 10.0 - 1e-9]) <= 100
+
+
+def test_all_that_may_be_waited_for_has_a_name() -> None:
+    """The names are labels of a metric: there are five of them."""
+    assert {"held", "daily_limit", "concurrency", "window", "cost"} == set(WHYS)

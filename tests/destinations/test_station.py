@@ -16,7 +16,7 @@ from destinations.batcher import Bus
 from destinations.breaker import State
 from destinations.item import Item
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
-from destinations.spec import Batch, Rate, Window
+from destinations.spec import Batch, Heard, Rate, Window
 from destinations.station import MAX_BOUNCES, MAX_BYTES, SEATS, STOP
 from tests.destinations.day import Day, delivered, refused, sample
 from tests.destinations.invented import NOW, action, plan, record, vendor
@@ -285,8 +285,8 @@ def test_a_wish_is_waited_for() -> None:
 
 def test_a_hint_holds_the_limiter() -> None:
     """What a reply's headers hint at holds the next request, and a broken hint holds nobody."""
-    for hint, expected in ((lambda *_: 7.0, 7.1), (_broken, 0.1)):
-        made = vendor(action(), hint=hint)
+    for hint, expected in ((lambda *_: Heard(hold=7.0), 7.1), (_broken, 0.1)):
+        made = vendor(action(rate=Rate("all", hint=hint)))
         day = Day(plan(of=made, max_in_flight=1))
         day.take(record(0, "a"), record(1, "b"))
         day.run()

@@ -10,25 +10,12 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from destinations.hubspot.hubspot import hint
 from destinations.hubspot.sandbox import Sandbox
 from destinations.spec import Taken
 from destinations.talk import Request
 from tests.destinations.cases import NOW, cases_of
 
 CASES = cases_of("hubspot")
-
-
-def test_the_hundred_and_first_request_is_too_many() -> None:
-    """The sandbox counts the last ten seconds as HubSpot does, and its headers are the hint."""
-    practice = Sandbox()
-    request = Request("GET", "/crm/v3/properties/contacts", {"authorization": "Bearer pat-sandbox"})
-    replies = [practice.answer(request, NOW) for _ in range(101)]
-    later = practice.answer(request, NOW + 10)
-
-    assert [200] * 100 + [429] == [reply.status for reply in replies]
-    assert [None] * 99 + [10.0] * 2 == [hint(reply, NOW) for reply in replies]
-    assert 200 == later.status
 
 
 JSON = st.recursive(

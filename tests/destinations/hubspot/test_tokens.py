@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from destinations.hubspot.fields import contact_fields
-from destinations.hubspot.hubspot import hint, token
+from destinations.hubspot.hubspot import token
 from destinations.hubspot.settings import Settings
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome
 from destinations.talk import Reply, Token
@@ -75,28 +74,6 @@ async def test_only_oauth_asks_for_another_token(said: str) -> None:
     ]
 
     assert [False, True] == [o.stale_token for o in outcomes if isinstance(o, Barred)]
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"x-hubspot-ratelimit-remaining": "1"}, None),
-        ({"x-hubspot-ratelimit-remaining": "0"}, 10.0),
-        ({"x-hubspot-ratelimit-remaining": "soon"}, None),
-        ({"x-hubspot-ratelimit-secondly-remaining": "0"}, 1.0),
-        (
-            {
-                "x-hubspot-ratelimit-remaining": "0",
-                "x-hubspot-ratelimit-interval-milliseconds": "2500",
-            },
-            2.5,
-        ),
-    ],
-)
-def test_headers_hint_at_a_pause(headers: Mapping[str, str], seconds: float | None) -> None:
-    """Where nothing is left of the interval, the interval is waited out."""
-    assert seconds == hint(Reply(200, headers), NOW)
 
 
 async def test_a_day_ends_at_midnight_also_when_clocks_change() -> None:

@@ -30,7 +30,7 @@ from destinations.klaviyo.settings import Settings
 from destinations.outcome import Delivered
 from destinations.plan import Boarding
 from destinations.sender import Sender
-from destinations.spec import Unfit, Window
+from destinations.spec import Heard, Left, Unfit, Window
 from destinations.talk import Reply, Request
 from hub.clock import FakeClock
 from tests.destinations.cases import NOW, Case, cases_of, event_of, plan_of, play
@@ -246,27 +246,21 @@ def test_a_revision_lives_for_two_years() -> None:
 
 
 HINTS = {
-    "nothing is said": (Reply(202), None),
-    "there is room": (Reply(202, {"ratelimit-remaining": "9", "ratelimit-reset": "30"}), None),
-    "the minute is used up": (
-        Reply(202, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}),
-        30.0,
-    ),
-    "never beyond the minute": (
-        Reply(202, {"ratelimit-remaining": "0", "ratelimit-reset": "9999"}),
-        60.0,
-    ),
-    "odd": (Reply(202, {"ratelimit-remaining": "0", "ratelimit-reset": "soon"}), None),
-    "throttled": (Reply(429, {"retry-after": "4"}), 4.0),
+    "nothing is said": ({}, ()),
+    "there is room": ({"ratelimit-remaining": "9", "ratelimit-reset": "30"}, (9, 30.0)),
+    "the minute is used up": ({"ratelimit-remaining": "0", "ratelimit-reset": "30"}, (0, 30.0)),
+    "never beyond the minute": ({"ratelimit-remaining": "0", "ratelimit-reset": "99"}, (0, 60.0)),
+    "odd": ({"ratelimit-remaining": "0", "ratelimit-reset": "soon"}, ()),
 }
 
 
 @pytest.mark.parametrize("scene", HINTS)
-def test_the_vendor_tells_how_long_to_hold_back(scene: str) -> None:
-    """A used-up steady window and a 429 hold the limiter; odd headers do not."""
-    reply, expected = HINTS[scene]
+def test_the_vendor_tells_what_is_left_of_the_minute(scene: str) -> None:
+    """The steady window's rest and reset are read; odd headers say nothing."""
+    headers, expected = HINTS[scene]
+    left = (Left(60.0, *expected),) if expected else ()
 
-    assert expected == errors.hint(reply, NOW)
+    assert Heard(left=left) == errors.hint(Reply(202, headers), NOW)
 
 
 @pytest.mark.parametrize(

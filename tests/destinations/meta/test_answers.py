@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destinations.meta import answers
-from destinations.meta.meta import destination
-from destinations.spec import Delivered, Outcome, Reply
+from destinations.spec import Delivered, Heard, Outcome, Reply
 from tests.destinations.cases import NOW
 
 
@@ -58,8 +57,9 @@ def test_another_version_is_noted() -> None:
 @pytest.mark.parametrize(
     ("header", "value", "seconds"),
     [
-        ("x-app-usage", '{"call_count": 79, "total_time": 3, "total_cputime": 1}', None),
-        ("x-app-usage", '{"call_count": 28, "total_time": 80, "total_cputime": 1}', 2.0),
+        ("x-app-usage", '{"call_count": 79, "total_time": 3, "total_cputime": 1}', 1.6),
+        ("x-app-usage", '{"call_count": 75, "total_time": 3, "total_cputime": 1}', 0.0),
+        ("x-app-usage", '{"call_count": 28, "total_time": 95, "total_cputime": 1}', 8.0),
         ("x-ad-account-usage", '{"acc_id_util_pct": 100}', 60.0),
         (
             "x-business-use-case-usage",
@@ -71,13 +71,14 @@ def test_another_version_is_noted() -> None:
             '{"1": [{"call_count": 100, "estimated_time_to_regain_access": 1e9}]}',
             86_400.0,
         ),
-        ("x-app-usage", "{", None),
-        ("x-app-usage", '[{"call_count": 100}]', None),
-        ("x-app-usage", '{"call_count": "100"}', None),
-        ("x-other", '{"call_count": 100}', None),
+        ("x-app-usage", "{", 0.0),
+        ("x-app-usage", '[{"call_count": 100}]', 0.0),
+        ("x-app-usage", '{"call_count": "100"}', 0.0),
+        ("x-other", '{"call_count": 100}', 0.0),
     ],
 )
-def test_usage_headers_slow_us_down(header: str, value: str, seconds: float | None) -> None:
-    """From 80 percent on slowly, at 100 not before the time that Meta gives."""
-    assert destination.hint is not None
-    assert seconds == destination.hint(Reply(200, {header: value}), NOW)
+def test_usage_headers_slow_us_down(header: str, value: str, seconds: float) -> None:
+    """From 75 percent on slower and slower, at 100 not before the time that Meta gives."""
+    heard = answers.hint(Reply(200, {header: value}), NOW)
+
+    assert Heard(hold=pytest.approx(seconds)) == heard
