@@ -136,3 +136,26 @@ class Happenings:
             else "?"
         )
         self._log.error("bug in a talk", action=action, error=type(error).__name__, place=place)
+
+
+class IndexHappenings:
+    """Tells for the index of one process."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._log = structlog.get_logger("destinations")
+        self._behind = metrics.destination_index_behind
+        self._unjudged = metrics.destination_index_unjudged
+        self._breaks = metrics.destination_index_breaks
+
+    def behind(self, records: int) -> None:
+        """Records of the log that the index does not know."""
+        self._behind.set(records)
+
+    def unjudged(self, records: int) -> None:
+        """Events went on although nobody knows whether they are twins."""
+        self._unjudged.inc(records)
+
+    def broke(self, error: Exception) -> None:
+        """The index cannot be used; it will be made anew, and delivery goes on."""
+        self._breaks.inc()
+        self._log.warning("the index broke; events are delivered unjudged", error=str(error))

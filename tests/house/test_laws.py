@@ -31,6 +31,8 @@ WAITING = {
         "deadletters",
         "replay",
         "sandbox",
+        "follower",
+        "index",
         "sender",
         "tokens",
         "worker",

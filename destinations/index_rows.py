@@ -1,0 +1,113 @@
+"""What a record adds to the index: digests, runs of keys, the range of a page. Pure."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from struct import Struct
+from typing import Final
+
+import orjson
+
+from hub.log import REJECTED, Record
+
+OFFSET_BITS: Final = 40
+
+Standing = tuple[int, int, int]
+"""Of an event: when it was appended, in milliseconds; its place; the digest with its source.
+
+Their order is the one in which events of the same id count as earlier and later.
+"""
+
+_TWO: Final = Struct("<qq")
+_EIGHT: Final = Struct("<q")
+_KEY: Final = Struct("<I")
+KEY_BYTES: Final = _KEY.size
+
+
+def packed(partition: int, offset: int) -> int:
+    """A place as one integer; places of a partition side by side, in order."""
+    return partition << OFFSET_BITS | offset
+
+
+def unpacked(place: int) -> tuple[int, int]:
+    """Partition and offset."""
+    return place >> OFFSET_BITS, place & ((1 << OFFSET_BITS) - 1)
+
+
+def digest(message_id: bytes, source: bytes = b"") -> tuple[int, int]:
+    """Two times 64 bits: of the id alone, and of the id with its source.
+
+    Nobody will find two ids that share 128 bits of blake2b, so a match needs no second look.
+    """
+    a, b = _TWO.unpack(blake2b(message_id, digest_size=_TWO.size).digest())
+    return a, b ^ _salt(source)
+
+
+@lru_cache(maxsize=1_024)
+def _salt(source: bytes) -> int:
+    (salt,) = _EIGHT.unpack(blake2b(source, digest_size=_EIGHT.size).digest())
+    return int(salt)
+
+
+def event_row(record: Record) -> tuple[int, Standing] | None:
+    """An event's first digest and how it stands; None for what no ingest of ours wrote."""
+    headers = dict(record.headers)
+    try:
+        a, b = digest(headers["id"], headers["source"])
+    except KeyError:
+        return None
+    return a, (int(record.at * 1000), record.partition << OFFSET_BITS | record.offset, b)
+
+
+def page_row(record: Record) -> tuple[int, int, int, int, int, str] | None:
+    """A ledger page's partition, bits of its width, first and last offset, offset, and instance."""
+    headers = dict(record.headers)
+    try:
+        low, high, name = int(headers["low"]), int(headers["high"]), headers["to"].decode()
+    except (KeyError, ValueError):
+        return None
+    return record.partition, (high - low).bit_length(), low, high, record.offset, name
+
+
+def other_row(record: Record) -> tuple[int, str, int] | None:
+    """What finds a record beside the events: its id's digest, or that of the letter it settles."""
+    headers = dict(record.headers)
+    if record.stream == REJECTED:
+        name = (orjson.loads(record.value).get("messageId") or "").encode()
+    else:
+        name = headers.get("settles") or headers.get("id")
+    if not name:
+        return None
+    return digest(name)[0], record.stream, packed(record.partition, record.offset)
+
+
+def key_mark(key: bytes) -> bytes:
+    """Four bytes that stand for a key."""
+    return _KEY.pack(zlib.crc32(key))
+
+
+def runs(records: Sequence[Record]) -> Iterator[tuple[int, bytes]]:
+    """The marks of the keys of adjacent offsets, and the place of the first; gaps end a run."""
+    start = 0
+    marks: list[bytes] = []
+    for record in records:
+        place = packed(record.partition, record.offset)
+        if marks and place != start + len(marks):
+            yield start, b"".join(marks)
+            marks = []
+        start = start if marks else place
+        marks.append(key_mark(record.key))
+    if marks:
+        yield start, b"".join(marks)
+
+
+def found_in(marks: bytes, mark: bytes) -> Iterator[int]:
+    """Where in a run a key's mark stands."""
+    at = marks.find(mark)
+    while at >= 0:
+        if at % KEY_BYTES == 0:
+            yield at // KEY_BYTES
+        at = marks.find(mark, at + 1)

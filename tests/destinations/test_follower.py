@@ -1,0 +1,97 @@
+"""The index is kept up with the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from destinations.follower import Follower
+from destinations.happenings import IndexHappenings
+from destinations.index import Index
+from hub.clock import SystemClock
+from hub.log import DEAD_LETTERS, DELIVERIES, EVENTS, Entry
+from hub.log.memory import MemoryLog
+from hub.log.settings import MemoryLog as MemorySettings
+from hub.metrics import Metrics
+from tests.destinations.scene import accept, entry, sample, until
+
+WINDOW = 86_400.0
+
+
+class Scene:
+    """A log with an index and its follower."""
+
+    def __init__(self, folder: Path, window: float) -> None:
+        self.log = MemoryLog(MemorySettings(partitions=2))
+        self.metrics = Metrics()
+        clock, tells = SystemClock(), IndexHappenings(self.metrics)
+        self.index = Index(folder, self.log, clock, tells, window)
+        self.follower = Follower(self.index, self.log, clock, tells)
+
+    def known(self, stream: str = EVENTS) -> int:
+        spans = (self.index.span(stream, partition) for partition in range(2))
+        return sum(span.end - span.first for span in spans if span is not None)
+
+    @property
+    def behind(self) -> float:
+        return sample(self.metrics, "destination_index_behind")
+
+
+@pytest.fixture(params=[WINDOW, 0.0], ids=["upward", "downward"])
+async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    """A window of nothing begins at the end, so that all is history."""
+    made = Scene(tmp_path, request.param)
+    yield made
+    await made.index.close()
+
+
+async def test_all_streams_are_read(scene: Scene) -> None:
+    """Events, the ledger and what lies beside them, from the first record to the last."""
+    await accept(scene.log, 1_300)
+    headers = (("to", b"crm"), ("low", b"0"), ("high", b"9"))
+    await scene.log.append(DELIVERIES, [Entry(b"k", b"{}", headers)])
+    await scene.log.append(DEAD_LETTERS, [Entry(b"k", b"{}", (("id", b"m-00007"),))])
+    while await scene.follower.look():
+        pass
+
+    assert 1_300 == scene.known()
+    assert 1 == scene.known(DELIVERIES) == scene.known(DEAD_LETTERS)
+    assert 0 == scene.behind
+    assert 1 == len(await scene.index.ask(lambda file: file.events("m-01299", 10)) or ())
+    assert 1 == len(await scene.index.ask(lambda file: file.others("m-00007", 10)) or ())
+
+
+async def test_what_is_appended_is_followed(scene: Scene) -> None:
+    """At work it needs no reader to bring records."""
+    task = asyncio.create_task(scene.follower.run())
+    await accept(scene.log, 10)
+    await until(lambda: scene.known() == 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert task.cancelled()
+
+
+async def test_catching_up_is_bounded(scene: Scene) -> None:
+    """Who asks waits no longer than it wants, and is told how much is not known."""
+    await accept(scene.log, 2_000)
+    missing = await scene.follower.catch_up(0.0)
+
+    assert missing == 2_000 - scene.known()
+    assert 0 == await scene.follower.catch_up(60.0)
+
+
+async def test_an_id_that_moves_to_another_person(scene: Scene) -> None:
+    """Twins of different keys, and so partitions, are found although no reader takes both."""
+    await scene.log.append(EVENTS, [entry(1, "ada")])
+    for person in ("bob", "cleo", "dora", "eve", "fay"):
+        await scene.log.append(EVENTS, [entry(1, person)])
+    await scene.follower.catch_up(60.0)
+    places = await scene.index.ask(lambda file: file.events("m-00001", 10))
+
+    assert 6 == len(places or ())
+    assert places is not None
+    assert {0, 1} == {place.partition for place in places}
