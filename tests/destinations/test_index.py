@@ -37,7 +37,7 @@ class Scene:
 
     async def append(self, *numbers: int) -> Sequence[Record]:
         """Events of these numbers, and so ids, each a second after the other."""
-        places = []
+        places: list[Place] = []
         for number in numbers:
             places += await self.log.append(EVENTS, [entry(number, "ada")])
             self.clock.advance(1.0)
