@@ -190,6 +190,19 @@ class Metrics:
             ("destination",),
         )
 
+        # What became of events
+        self.destination_index_behind = self._gauge(
+            "destination_index_behind", "Records of the log that the index does not know.", ()
+        )
+        self.destination_index_unjudged = self._counter(
+            "destination_index_unjudged_total",
+            "Events that went on while the index could not tell whether they are twins.",
+            (),
+        )
+        self.destination_index_breaks = self._counter(
+            "destination_index_breaks_total", "Times that the index could not be used.", ()
+        )
+
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes; of all workers when they share a folder for it."""
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -208,16 +221,3 @@ class Metrics:
         self, name: str, sentence: str, labels: Sequence[str], buckets: Sequence[float]
     ) -> Histogram:
         return Histogram(name, sentence, labels, buckets=buckets, registry=self.registry)
-        # What became of events
-        self.destination_index_behind = self._gauge(
-            "destination_index_behind", "Records of the log that the index does not know.", ()
-        )
-        self.destination_index_unjudged = self._counter(
-            "destination_index_unjudged_total",
-            "Events that went on while the index could not tell whether they are twins.",
-            (),
-        )
-        self.destination_index_breaks = self._counter(
-            "destination_index_breaks_total", "Times that the index could not be used.", ()
-        )
-
