@@ -28,7 +28,7 @@ Rider = TypeVar("Rider", bound=Passenger)
 
 
 class Bus(Generic[Rider]):
-    """One request's riders; `since` is when the first took a seat, `turn` the breaker's."""
+    """One request's riders; `since` is when the first took a seat, `turn` the gate's."""
 
     __slots__ = ("action", "bytes", "riders", "since", "turn", "uniques")
 
@@ -38,7 +38,7 @@ class Bus(Generic[Rider]):
         self.riders: list[Rider] = []
         self.bytes = 0
         self.uniques: set[Hashable] = set()
-        self.turn = 0
+        self.turn: tuple[int, int, float] = (0, 0, 0.0)
 
     @property
     def full(self) -> bool:
@@ -143,6 +143,14 @@ class Batcher(Generic[Rider]):
             if bus.riders:
                 self._closed.setdefault(bus.action.name, deque()).append(bus)
         self._waiting = sum(len(bus.riders) for bus in (*self._open.values(), *closed))
+
+    def unload(self, action: Action[Any]) -> list[Rider]:
+        """All who have a seat for the action get off; returns them."""
+        places = [place for place in self._open if place[0] == action.name]
+        buses = [*self._closed.pop(action.name, ()), *(self._open.pop(place) for place in places)]
+        riders = [rider for bus in buses for rider in bus.riders]
+        self._waiting -= len(riders)
+        return riders
 
     def _close(self, place: tuple[str, Hashable]) -> None:
         bus = self._open.pop(place)

@@ -1,11 +1,10 @@
-"""Whether to knock at all: closed, open, half open; and barred, when they do not let us in. Pure.
+"""Whether to knock at all: closed, open, half open. Pure.
 
 state      heard            then
 CLOSED     n failures       OPEN for `seconds`
 OPEN       the time is up   HALF_OPEN: one request goes
 HALF_OPEN  an answer        CLOSED
 HALF_OPEN  a failure        OPEN for twice as long, up to MOST
-any        barred           OPEN for `barred_seconds`, and `barred` is told
 
 While it is not CLOSED only the probe is heard: what left before it opened tells nothing new.
 """
@@ -30,11 +29,10 @@ MOST = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How many failures in a row open it, for how long, and how long a bar lasts; in seconds."""
+    """How many failures in a row open it, and for how many seconds at first."""
 
     failures: int = 10
     seconds: float = 5.0
-    barred_seconds: float = 300.0
 
 
 class Breaker:
@@ -48,7 +46,6 @@ class Breaker:
         self._probing = False
         self._turn = 0
         self.state = State.CLOSED
-        self.barred = False
 
     def wait(self, now: float) -> float:
         """Seconds until a request may leave; 0 is now, infinity while a probe is on its way."""
@@ -72,7 +69,6 @@ class Breaker:
         self._failures = 0
         self._seconds = self._policy.seconds
         self._probing = False
-        self.barred = False
         self.state = State.CLOSED
 
     def failed(self, now: float, turn: int) -> None:
@@ -86,13 +82,9 @@ class Breaker:
             return
         self._open(now + self._seconds)
 
-    def bar(self, now: float, turn: int) -> bool:
-        """They do not let us in: probe after `barred_seconds`; whether that was not known yet."""
-        if self.barred and turn != self._turn:
-            return False
-        self.barred = True
-        self._open(now + self._policy.barred_seconds)
-        return True
+    def is_probe(self, turn: int) -> bool:
+        """Whether what left at `turn` is the probe that is on its way."""
+        return turn == self._turn and self.state is State.HALF_OPEN
 
     def undecided(self, turn: int) -> None:
         """A probe came back without a verdict (rate limited, or given up): probe again at once."""

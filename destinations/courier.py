@@ -18,6 +18,9 @@ MAX_REQUESTS = 20
 MAX_REASON = 500
 """Characters of a vendor's sentence that are kept."""
 
+NEVER_LEFT = frozenset({"dns", "tls", "connection_refused"})
+"""Why no reply came when no request got as far as the vendor."""
+
 _OPAQUE = re.compile(r"[A-Za-z0-9_\-.|]{30,}")
 _EMAIL = re.compile(r"[^\s@\"'<>=:]+@[^\s@\"'<>]+\.[A-Za-z]+")
 _PHONE = re.compile(r"\+?\d[\d ()-]{7,}\d")
@@ -61,20 +64,23 @@ async def carry(
         for _ in range(MAX_REQUESTS):
             reply = await sender.send(request)
             request = talk.send(reply)
-        return Carried(all_rows(Failed("endless_talk"), rows), reply)
+        return Carried(all_rows(Failed("endless_talk", unknown=True), rows), reply)
     except StopIteration as end:
         outcomes: Sequence[Outcome] = end.value
         if not _are_outcomes(outcomes, len(rows)):
-            return Carried(all_rows(Failed("wrong_outcomes"), rows), reply)
+            return Carried(all_rows(Failed("wrong_outcomes", unknown=True), rows), reply)
         return Carried([_redacted(outcome) for outcome in outcomes], reply)
     except Unsent as error:
-        return Carried(all_rows(Failed(error.reason), rows))
+        unknown = reply is not None or error.reason not in NEVER_LEFT
+        return Carried(all_rows(Failed(error.reason, unknown=unknown), rows))
     except ForbiddenAddress as error:
         return Carried(all_rows(Barred("forbidden_address", str(error)), rows))
     except Unreadable:
-        return Carried(all_rows(Failed("unreadable_reply"), rows), reply)
+        return Carried(all_rows(Failed("unreadable_reply", unknown=True), rows), reply)
     except Exception as error:
-        return Carried(all_rows(Failed("bug_in_talk"), rows), reply, error)
+        return Carried(
+            all_rows(Failed("bug_in_talk", unknown=reply is not None), rows), reply, error
+        )
     finally:
         if talk is not None:
             talk.close()

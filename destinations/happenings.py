@@ -30,6 +30,9 @@ class Happenings:
         self._oldest = metrics.destination_oldest_seconds.labels(destination)
         self._lag = metrics.destination_lag.labels(destination)
         self._state = metrics.destination_breaker_state.labels(destination)
+        self._braked = metrics.destination_braked.labels(destination)
+        self._parked = metrics.destination_parked.labels(destination)
+        self._parked_lanes = metrics.destination_parked_lanes.labels(destination)
         self._barred = metrics.destination_barred.labels(destination)
         self._limited = metrics.destination_limited_seconds.labels(destination)
         self._rows = metrics.destination_batch_rows.labels(destination)
@@ -87,15 +90,32 @@ class Happenings:
         if count := self._worth_a_line(f"dead letter {code}"):
             self._log.warning("dead letter", code=code, id=id, reason=reason, count=count)
 
-    def barred(self, outcome: Barred, probe_in: float) -> None:
-        """They do not let us in; events wait."""
+    def barred(self, action: str, outcome: Barred, probe_in: float) -> None:
+        """They do not let us take an action; its events wait."""
         self._metrics.destination_bars.labels(self._name, outcome.code).inc()
         self._log.error(
             "barred: paused until they let us in",
+            action=action,
             code=outcome.code,
             reason=outcome.reason,
             probe_in_seconds=round(probe_in, 1),
         )
+
+    def braked(self) -> None:
+        """Too much is refused: nothing is sent until a person lets go."""
+        self._log.error(
+            "braked: too many refusals in a row; see `deadletters list`, mend the cause, and then"
+            " `python -m destinations release`"
+        )
+
+    def brakes(self, on: bool) -> None:
+        """Whether the brake is on."""
+        self._braked.set(on)
+
+    def parked(self, lanes: int, events: int) -> None:
+        """How much is parked."""
+        self._parked_lanes.set(lanes)
+        self._parked.set(events)
 
     def limited(self, seconds: float) -> None:
         """Requests wait for the vendor's limit."""
@@ -106,9 +126,9 @@ class Happenings:
     ) -> None:
         """How things stand; a change of the breaker is told."""
         if (state, barred) != self._was:
-            if state is State.CLOSED:
+            if state is State.CLOSED and not barred:
                 self._log.warning("delivering again")
-            elif self._was[0] is State.CLOSED and not barred:
+            elif state is not State.CLOSED and self._was[0] is State.CLOSED:
                 self._log.warning("failing: left in peace for a while")
             self._was = (state, barred)
         self._state.set(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -85,6 +85,21 @@ class Instance(Table):
     )
     barred_seconds: PositiveFloat = Field(
         300.0, description="Seconds between probes while the vendor does not let us in."
+    )
+    park_seconds: PositiveFloat = Field(
+        900.0,
+        description="Seconds that a key may wait while others are taken, before it is set aside.",
+    )
+    brake_run: PositiveInt = Field(
+        100, description="Refusals by the vendor in a row after which to stop and ask a person."
+    )
+    brake_ratio: PositiveFloat = Field(
+        0.5, le=1, description="The part of the last 1,000 answers that may be refusals; 1 is all."
+    )
+    in_doubt: Literal["at_least_once", "at_most_once"] = Field(
+        "at_least_once",
+        description="When a call may have got through and its repetition would count twice:"
+        " send again, or make it a dead letter.",
     )
     retry_seconds: PositiveFloat = Field(
         1.0, description="Seconds of the first backoff; doubled each attempt, with full jitter."

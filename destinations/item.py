@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from destinations.lanes import Lane
@@ -10,20 +10,34 @@ from destinations.plan import Boarding
 from destinations.progress import Progress
 from destinations.spec import Action, Row
 from destinations.talk import Reply
+from destinations.yard import ParkedLane
 from hub.event import Event
+from hub.log import EVENTS, Record
 
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """An event in a lane. It has an action and a row only while it is on board."""
+    """An event in a lane. It has an action and a row only while it is on board.
+
+    `offset` is what its reader must finish; its event may stand elsewhere (a dead letter's does).
+    `parked`: its offset in the stream `parked`, and `yard` its lane there, if it was parked.
+    `away`: for how many seconds the vendor had been away when it was taken. `first_at`: when it was
+    first sent, in seconds since the epoch. `in_doubt`: a call about it may have reached the vendor,
+    and its answer is not known.
+    """
 
     event: Event
     progress: Progress
+    offset: int
     attempts: int = 0
     bounces: int = 0
+    away: float = 0.0
     first_at: float | None = None
+    in_doubt: bool = False
     boarding: Boarding | None = None
     accepted: bool = False
+    parked: int | None = None
+    yard: ParkedLane | None = None
     lane: Lane[Item] = field(init=False)
 
     @property
@@ -53,3 +67,15 @@ class Doomed:
     code: str
     reason: str
     reply: Reply | None = None
+
+
+def origin(record: Record) -> Record:
+    """The record as it stood in `events`, if its header `place` says that it was taken from there.
+
+    What is parked, and what is sent again, keeps the place by which the ledger knows it.
+    """
+    place = next((value for name, value in record.headers if name == "place"), None)
+    if place is None:
+        return record
+    partition, _, offset = place.partition(b":")
+    return replace(record, stream=EVENTS, partition=int(partition), offset=int(offset))

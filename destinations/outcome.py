@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,12 @@ class Failed:
     """It did not work this time: an attempt is spent, backoff follows, the breaker counts.
 
     `reason` is a bounded code (`timeout`, `http_503`); `after` is the vendor's wish in seconds.
+    `unknown`: the request may have done its work, and nobody can tell.
     """
 
     reason: str
     after: float | None = None
+    unknown: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from destinations.forms import moment
 from destinations.instance import Filter, Instance, Where
 from destinations.mapping import At, Source, Unfit, fill
 from destinations.outcome import Refused
-from destinations.spec import Action, Destination, Row
+from destinations.spec import Action, Destination, Idempotency, Row
+from destinations.talk import Reply
 from hub.event import Event
 
 # The words are Segment's discard codes, in lower case, so that a dashboard of one reads the other.
@@ -21,11 +22,26 @@ BY_CONSENT = "filtered_by_end_user_consent"
 SENT_CLIENT_SIDE = "message_sent_client_side"
 NO_ACTION = "no_matching_action"
 
-FILTERED = (BY_SOURCE, BY_RULES, BY_INTEGRATIONS, BY_CONSENT, SENT_CLIENT_SIDE, NO_ACTION)
+DUPLICATE = "duplicate"
+
+FILTERED = (
+    BY_SOURCE,
+    BY_RULES,
+    BY_INTEGRATIONS,
+    BY_CONSENT,
+    SENT_CLIENT_SIDE,
+    NO_ACTION,
+    DUPLICATE,
+)
 """Every reason for which an instance leaves an event, as the metric's label says it."""
 
 EXPIRED = "expired"
 MISSING_FIELD = "missing_field"
+IN_DOUBT = "in_doubt"
+PATIENCE_EXHAUSTED = "patience_exhausted"
+
+REPLY_ID_LENGTH = 100
+"""Characters that are kept of a vendor's name for a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,27 @@ class Plan:
             or (action.check and action.check(row))
             or Boarding(action, row)
         )
+
+    def repeats(self, action: Action[Any], seconds: float) -> bool:
+        """Whether saying it again, so long after the first time, cannot count twice."""
+        if action.idempotency is Idempotency.NATIVE:
+            return action.window is None or seconds < action.window
+        return action.idempotency is Idempotency.UPSERT
+
+    def intends(self, action: Action[Any]) -> bool:
+        """Whether a call must be noted before it is made: to repeat it might count twice."""
+        return not self.repeats(action, self.instance.patience)
+
+    def answer(self, reply: Reply | None) -> dict[str, int | str]:
+        """What the ledger keeps of a reply: its status, and the vendor's name for the request."""
+        if reply is None:
+            return {}
+        told: dict[str, int | str] = {"status": reply.status}
+        for name in self.vendor.reply_ids:
+            if found := reply.headers.get(name):
+                told["vendor_id"] = found[:REPLY_ID_LENGTH]
+                break
+        return told
 
 
 def expired(action: Action[Any], row: Row, now: float) -> Refused | None:

@@ -1,57 +1,98 @@
-"""Which offsets of one partition are finished, and so what may be committed. Pure.
-
-The place to commit is the first offset that is not finished: everything before it is. Offsets
-begin in growing order and finish in any.
-"""
+"""How far one instance is in one partition: its events, those it parked, and its ledger. Pure."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from destinations.note import Note, written
+from destinations.track import Track
 
 
-class Progress:
-    """One partition's offsets, from when it was given to us until it is taken away.
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What an earlier owner of a partition left: see `destinations/recovery.py`.
 
-    Items keep their Progress, not their partition: an answer that comes after the partition moved
-    finishes a Progress that nobody commits any more, harmlessly.
+    `doubts` are offsets of events whose last call was begun and not known to have ended, each with
+    the page of `deliveries` that tells so; `lanes` are its parked events, as (key, offset in
+    `parked`), oldest first.
     """
 
-    __slots__ = ("_finished", "_open", "last", "partition", "place")
+    note: Note = field(default_factory=Note)
+    place: int | None = None
+    doubts: Mapping[int, int] = field(default_factory=dict)
+    lanes: Sequence[tuple[bytes, int]] = ()
 
-    def __init__(self, partition: int) -> None:
-        self.partition = partition
-        self.last = -1
-        self.place: int | None = None
-        # Offsets in order with the time of their event; popped from the front, so the whole is
-        # linear. (The first key of a dict would be quadratic: deleted slots are skipped each time.)
-        self._open: deque[tuple[int, float]] = deque()
-        self._finished: set[int] = set()
 
-    def __len__(self) -> int:
-        """Offsets begun and not yet part of `place`."""
-        return len(self._open)
+@dataclass(eq=False, slots=True)
+class Progress:
+    """One partition's, from when it was given to us until it is taken away.
+
+    `key`: of one of its events; a page with this key is in the partition's ledger.
+
+    Items keep their Progress, not their partition: an answer that comes after the partition moved
+    finishes a Progress that is `gone`, harmlessly.
+    """
+
+    partition: int
+    events: Track = field(default_factory=Track)
+    parked: Track = field(default_factory=Track)
+    key: bytes = b""
+    gone: bool = False
+    doubts: set[int] = field(default_factory=set)
+    kept: int = 0
+    _ledger: int = 0
+    _intents: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, partition: int, left: Recovered) -> Progress:
+        """The progress of a partition that is ours from now on."""
+        note = left.note
+        made = cls(
+            partition,
+            Track(left.place, note.finished),
+            Track(note.parked, note.parked_finished),
+            doubts=set(left.doubts),
+        )
+        made._intents = dict(left.doubts)
+        made._ledger = made.kept = note.ledger
+        return made
+
+    def intends(self, offset: int, page: int) -> None:
+        """The intent to send the event at `offset` stands at `page` of `deliveries`."""
+        self._intents.setdefault(offset, page)
+
+    def heard(self, offset: int) -> None:
+        """What came of the intent is written, too."""
+        self._intents.pop(offset, None)
+
+    def paged(self, page: int) -> None:
+        """All up to `page` of `deliveries` is in this progress."""
+        self._ledger = max(self._ledger, page + 1)
+
+    def written(self, now: float) -> tuple[int, str] | None:
+        """The place and the note to commit at `now`; None before there is a place.
+
+        A note that is too long is replaced by where the ledger must be read from instead: `kept`,
+        which is where the last one that fitted ends.
+        """
+        place = self.events.place
+        if place is None:
+            return None
+        parked = self.parked.place or 0
+        # An intent without an outcome must be found again.
+        ledger = min(self._intents.values(), default=self._ledger)
+        text = written(
+            Note(now, ledger, self.events.beyond(), parked, self.parked.beyond()),
+            place,
+        )
+        if text is None:
+            text = written(Note(now, self.kept, (), parked), place) or ""
+        else:
+            self.kept = ledger
+        return place, text
 
     @property
-    def oldest(self) -> float | None:
-        """The time of the first event that is not finished; None when there is none."""
-        return self._open[0][1] if self._open else None
-
-    def begin(self, offset: int, at: float) -> None:
-        """`offset` is being worked on; `at` is its event's time in seconds."""
-        if offset <= self.last:
-            raise ValueError(f"offset {offset} begins after {self.last}")
-        self.last = offset
-        if not self._open:
-            self.place = offset
-        self._open.append((offset, at))
-
-    def finish(self, offset: int) -> None:
-        """`offset` needs nothing more; saying so twice does no harm."""
-        if not self._open or offset < self._open[0][0]:
-            return
-        self._finished.add(offset)
-        while self._open and self._open[0][0] in self._finished:
-            done, _ = self._open.popleft()
-            self._finished.discard(done)
-            # What lies between two begun offsets was not ours (a compacted or control record).
-            self.place = self._open[0][0] if self._open else done + 1
+    def state(self) -> tuple[object, ...]:
+        """What a commit would say; the same again need not be committed."""
+        return self.events.place, self._ledger, len(self._intents), self.parked.place

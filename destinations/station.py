@@ -12,17 +12,18 @@ from typing import Any
 
 import orjson
 
-from destinations import breaker, retry
 from destinations.batcher import Batcher, Bus
-from destinations.breaker import Breaker
+from destinations.book import Book
+from destinations.consequences import Consequences
+from destinations.gate import Gate
 from destinations.happenings import Happenings
-from destinations.item import Doomed, Item
+from destinations.item import Doomed, Item, origin
 from destinations.lanes import Lane, Lanes, State
-from destinations.limiter import Limiter
-from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
-from destinations.plan import Boarding, Filtered, Plan, expired
-from destinations.progress import Progress
-from destinations.spec import Action, Heard
+from destinations.outcome import Outcome, Refused
+from destinations.parking import Parking
+from destinations.plan import DUPLICATE, Boarding, Filtered, Plan, expired
+from destinations.progress import Progress, Recovered
+from destinations.spec import Action
 from destinations.talk import Reply
 from hub.event import Event
 from hub.log import Record
@@ -35,9 +36,6 @@ STOP = 2_000
 
 MAX_BYTES = 64 * 1_048_576
 """Bytes of records that one instance holds in memory."""
-
-MAX_BOUNCES = 20
-"""Times that a row may go again for its neighbours' sake before that counts as an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,77 +50,95 @@ class Departures:
 
 
 class Station:
-    """One instance's lanes, batcher, limiters and breaker. Times: `now` steady, `wall` epoch."""
+    """One instance's lanes, batcher and gate. Times: `now` steady, `wall` epoch.
 
-    def __init__(self, plan: Plan, tells: Happenings, die: Callable[[], float]) -> None:
-        told = plan.instance
+    `book` fills with what becomes of events; what is finished there counts when it is durable.
+    """
+
+    def __init__(
+        self, plan: Plan, tells: Happenings, die: Callable[[], float], replay: str = ""
+    ) -> None:
         self._plan = plan
         self._tells = tells
-        self._die = die
-        self._lanes: Lanes[Item] = Lanes()
-        self._batcher: Batcher[Item] = Batcher(told.linger)
-        self._breaker = Breaker(
-            breaker.Policy(told.breaker_failures, told.breaker_seconds, told.barred_seconds)
+        self._lanes: Lanes[Item] = Lanes(lambda item: len(item.event.record.value))
+        self._batcher: Batcher[Item] = Batcher(plan.instance.linger)
+        self.gate = Gate(plan, tells)
+        self.book = Book(plan.name, replay)
+        self.parking = Parking(plan, self._lanes, self.gate, self.book)
+        self._consequences = Consequences(
+            plan, tells, die, self._lanes, self.gate, self.parking, self.book
         )
-        self._retry = retry.Policy(told.retry_seconds, told.retry_most_seconds, told.patience)
-        self._limiters = {
-            action.rate.name: Limiter(action.rate, told.max_in_flight) for action in plan.actions
-        }
-        self._left: dict[Bus[Item], float] = {}
         self._progress: dict[int, Progress] = {}
-        self._bytes = 0
         self._on_the_road = 0
         self._limited_since: float | None = None
 
     @property
     def room(self) -> int:
         """Events that may still be taken; 0 when the backlog is full, by count or by bytes."""
-        if self._bytes >= MAX_BYTES:
+        if self._lanes.bytes + self.parking.bytes >= MAX_BYTES:
             return 0
-        return max(0, self._plan.instance.max_backlog - self._lanes.backlog)
+        held = self._lanes.backlog + self.parking.moving + len(self.book)
+        return max(0, self._plan.instance.max_backlog - held)
 
     @property
     def progress(self) -> Sequence[Progress]:
         """Of the partitions that are ours now."""
         return tuple(self._progress.values())
 
+    @property
+    def partitions(self) -> frozenset[int]:
+        return frozenset(self._progress)
+
     # In
 
-    def take(self, record: Record) -> None:
-        """A record joins its lane, or is left out at once when its headers say so."""
+    def adopt(self, partition: int, left: Recovered) -> None:
+        """A partition is ours from now on, and this is what its last owner left."""
+        progress = self._progress[partition] = Progress.of(partition, left)
+        self.parking.found(progress, left.lanes)
+
+    def take(self, record: Record, twin: bool = False) -> None:
+        """A record joins its lane, or is left out at once when its headers say so.
+
+        `twin`: the same event was accepted before. A record of a partition that is not ours any
+        more is its new owner's; one that was read before is on its way already.
+        """
         progress = self._progress.get(record.partition)
-        if progress is not None and record.offset <= progress.last:
-            # Read again from the commit: the partition went away and came back unannounced.
-            self.forget([record.partition])
-            progress = None
-        if progress is None:
-            progress = self._progress[record.partition] = Progress(record.partition)
+        if progress is None or record.offset <= progress.events.last:
+            return
+        progress.key = record.key
         try:
-            event = Event.of(record)
+            event = Event.of(origin(record))
         except (KeyError, ValueError) as error:
             # Not written by an ingest of ours. It must not stop its partition, nor pass in silence.
             self._tells.stumbled("a record that is no event was left out", error)
-            progress.begin(record.offset, record.at)
-            progress.finish(record.offset)
+            if progress.events.begin(record.offset, record.at):
+                self.book.finished(progress, record.offset)
             return
-        progress.begin(record.offset, event.received_at)
-        if (reason := self._plan.unheard(event)) is not None:
+        if not progress.events.begin(record.offset, event.received_at):
+            return
+        reason = DUPLICATE if twin else self._plan.unheard(event)
+        if reason is not None:
             self._tells.filtered(reason)
-            progress.finish(record.offset)
+            self.book.left_out(progress, record.offset, event.record.offset, reason)
             return
-        self._bytes += len(record.value)
-        self._lanes.push(record.key, Item(event, progress))
+        item = Item(event, progress, record.offset, away=self.gate.away_so_far)
+        if record.offset in progress.doubts:
+            progress.doubts.discard(record.offset)
+            item.in_doubt = True
+        if not self.parking.follows(item):
+            self._lanes.push(record.key, item)
 
     def forget(self, partitions: Iterable[int]) -> set[Progress]:
-        """Drop what waits of partitions that are not ours any more; returns their progress.
+        """Drop what waits of partitions that are about to move; returns their progress.
 
-        What is on the road stays there; its answers finish a progress that is no longer listed.
+        What is on the road stays there, and its answers count until the progress is `gone`.
         """
-        gone = {self._progress.pop(p) for p in partitions if p in self._progress}
-        self._batcher.drop(lambda item: item.progress in gone)
-        for item in self._lanes.drop(lambda item: item.progress in gone):
-            self._bytes -= len(item.event.record.value)
-        return gone
+        leaving = {self._progress.pop(p) for p in partitions if p in self._progress}
+        self._batcher.drop(lambda item: item.progress in leaving)
+        self._lanes.drop(lambda item: item.progress in leaving)
+        self.parking.drop(leaving)
+        self.gate.bars.lost()
+        return leaving
 
     # Out
 
@@ -134,11 +150,14 @@ class Station:
         seats = SEATS
 
         def may_go(action: Action[Any]) -> bool:
-            if self._limiters[action.rate.name].wait(now, action.cost) == 0:
+            if self.gate.may_go(action, now):
                 return True
-            limited.add(action.rate.name)
+            if self.gate.limit(action, now):
+                limited.add(action.name)
             return False
 
+        for action in list(self.gate.bars.due(now)):
+            self._lanes.release(action, 1)
         while self._open(now):
             bus = self._batcher.depart_full(may_go)
             if bus is None and seats and len(self._batcher) < STOP:
@@ -152,10 +171,9 @@ class Station:
                 break
             bus.riders = self._in_time(bus, wall, doomed)
             if not bus.riders:
+                self.gate.bars.lost()
                 continue
-            self._limiters[bus.action.rate.name].leave(now, wall, bus.action.cost)
-            self._left[bus] = now
-            bus.turn = self._breaker.leave()
+            bus.turn = self.gate.leave(bus.action, now, wall)
             self._on_the_road += 1
             self._tells.left(len(bus.riders))
             buses.append(bus)
@@ -163,36 +181,49 @@ class Station:
         return Departures(buses, doomed, 0.0 if not seats else self._next_look(now))
 
     def _open(self, now: float) -> bool:
-        """Whether the breaker lets a request leave and there is room on the road."""
+        """Whether the gate lets a request leave and there is room on the road."""
         most = self._plan.instance.max_in_flight
-        return self._breaker.wait(now) == 0 and self._on_the_road < most
+        return self.gate.wait(now) == 0 and self._on_the_road < most
 
     def _next_look(self, now: float) -> float | None:
         if self._on_the_road >= self._plan.instance.max_in_flight:
             return None
-        closed = self._breaker.wait(now)
+        closed = self.gate.wait(now)
         if closed:
             return None if closed == float("inf") else closed
-        wait = self._batcher.next_departure(
-            now, lambda action: self._limiters[action.rate.name].wait(now, action.cost)
-        )
+        wait = self._batcher.next_departure(now, self._held_back(now))
+        wait = min(wait, self.gate.bars.next_due(now, self._lanes.holds))
         due = self._lanes.next_due()
         if due is not None and len(self._batcher) < STOP:
             wait = min(wait, due - now)
         return None if wait == float("inf") else max(wait, 0.001)
 
+    def _held_back(self, now: float) -> Callable[[Action[Any]], float]:
+        def seconds(action: Action[Any]) -> float:
+            if not self.gate.bars.may_go(action.name):
+                return float("inf")
+            return self.gate.limit(action, now)
+
+        return seconds
+
     def _seat(self, lane: Lane[Item], now: float, wall: float, doomed: list[Doomed]) -> None:
         item = lane.head
         item.lane = lane
+        verdict: Filtered | Refused | Boarding
         try:
             verdict = self._plan.judge(item.event, wall)
             if isinstance(verdict, Boarding):
+                verdict = self._consequences.dares(item, verdict, wall) or verdict
+            if isinstance(verdict, Boarding):
                 item.boarding = verdict
+                if not self.gate.bars.seat(verdict.action.name, now):
+                    self._consequences.hold(item, now)
+                    return
                 self._batcher.board(item, now)
         except orjson.JSONDecodeError as error:
             # Like a record without headers: nobody can say it, nor can a dead letter hold it.
             self._tells.stumbled("a record that is no event was left out", error)
-            self.finish(item)
+            self._consequences.finished(item)
             return
         except Exception as error:
             # A vendor's own function broke on this event; the next one must not wait for the mend.
@@ -200,8 +231,7 @@ class Station:
             item.boarding = None
             verdict = Refused("bug_in_mapping", f"our own fault: {type(error).__name__}")
         if isinstance(verdict, Filtered):
-            self._tells.filtered(verdict.reason)
-            self.finish(item)
+            self._consequences.filtered(item, verdict.reason)
             return
         if not item.accepted:
             item.accepted = True
@@ -234,7 +264,13 @@ class Station:
     ) -> list[Doomed]:
         """Each outcome's one consequence; returns those to be buried, whose lanes wait for it."""
         self._on_the_road -= 1
-        self._hear(bus, outcomes, reply, now, wall)
+        probe = self.gate.is_probe(bus.turn)
+        lifted = self.gate.back(bus.action, bus.turn, outcomes, reply, now, wall)
+        if lifted is not None:
+            self._lanes.release(lifted)
+        elif self.gate.bars.on(bus.action.name):
+            for item in self._batcher.unload(bus.action):
+                self._consequences.hold(item, now)
         refused = all(isinstance(o, Refused) and not o.named for o in outcomes)
         if bus.action.batch.atomic and len(bus.riders) > 1 and refused:
             # All or none, and nobody was named: the culprit is found by halving. Riders whose
@@ -242,107 +278,31 @@ class Station:
             bus.riders = [item for item in bus.riders if item.lane.state is State.BOARDED]
             self._batcher.split(bus)
             return []
-        doomed = []
-        for item, outcome in zip(bus.riders, outcomes, strict=True):
-            dead = self._consequence(bus.action.name, item, outcome, reply, now, wall)
-            if dead is not None:
-                doomed.append(dead)
-        return doomed
+        self.gate.count(outcomes, reply)
+        return self._consequences.of(bus, outcomes, reply, probe, now, wall)
 
-    def finish(self, item: Item) -> None:
-        """The item needs nothing more: its offset is finished and its lane moves on."""
-        item.progress.finish(item.event.record.offset)
-        if item.lane.state is State.BOARDED:
-            self._bytes -= len(item.event.record.value)
-            self._lanes.finish(item.lane)
+    def buried(self, dead: Doomed, wall: float) -> None:
+        """The dead letter is durable: the item's lane moves on."""
+        self._consequences.buried(dead, wall)
 
-    def _consequence(
-        self,
-        action: str,
-        item: Item,
-        outcome: Outcome,
-        reply: Reply | None,
-        now: float,
-        wall: float,
-    ) -> Doomed | None:
-        if isinstance(outcome, Busy) and not outcome.after > 0:
-            item.bounces += 1
-            if item.bounces > MAX_BOUNCES:
-                item.bounces = 0
-                outcome = Failed("bounced")
-        age = wall - item.event.received_at
-        match outcome:
-            case Delivered(note):
-                self._tells.delivered(action, age)
-                if note:
-                    self._tells.noted(action, note)
-                self.finish(item)
-            case Busy() | Barred():
-                item.alight()
-                self._lanes.again(item.lane, now)
-            case Failed(reason, after):
-                item.attempts += 1
-                if self._retry.exhausted(age):
-                    why = f"tried {item.attempts} times in {age:.0f} s; the last time: {reason}"
-                    return Doomed(item, "patience_exhausted", why, reply)
-                self._tells.retried(reason)
-                item.alight()
-                delay = self._retry.delay(item.attempts, self._die(), after)
-                self._lanes.again(item.lane, now + delay)
-            case Refused(code, reason):
-                item.attempts += 1
-                self._tells.refused(code)
-                return Doomed(item, code, reason, reply)
-        return None
-
-    def _hear(
-        self,
-        bus: Bus[Item],
-        outcomes: Sequence[Outcome],
-        reply: Reply | None,
-        now: float,
-        wall: float,
-    ) -> None:
-        """What the request as a whole says about the vendor."""
-        limiter = self._limiters[bus.action.rate.name]
-        seconds = now - self._left.pop(bus, now)
-        limiter.back(now, seconds)
-        for busy in {o for o in outcomes if isinstance(o, Busy) and o.after > 0}:
-            limiter.busy(now, busy.after, busy.reason)
-        if reply is not None:
-            limiter.heard(self._heard(bus.action, reply, wall), now)
-        barred = next((o for o in outcomes if isinstance(o, Barred)), None)
-        if barred is not None:
-            if self._breaker.bar(now, bus.turn):
-                self._tells.barred(barred, self._breaker.wait(now))
-        elif reply is not None and any(isinstance(o, Delivered | Refused) for o in outcomes):
-            limiter.answered(now, seconds)
-            self._breaker.answered(bus.turn)
-        elif any(isinstance(o, Failed) for o in outcomes):
-            self._breaker.failed(now, bus.turn)
-        else:
-            # Also what was refused without a word from the vendor: it shows nothing.
-            self._breaker.undecided(bus.turn)
-
-    def _heard(self, action: Action[Any], reply: Reply, wall: float) -> Heard:
-        try:
-            return Heard() if action.rate.hint is None else action.rate.hint(reply, wall)
-        except Exception as error:
-            self._tells.broke(action.name, error)
-            return Heard()
+    def release(self) -> bool:
+        """A person lets go of the brake; whether it was on."""
+        return self.gate.release()
 
     # Telling
 
     def tell(self, wall: float) -> None:
         """How things stand, as gauges."""
-        ages = [wall - p.oldest for p in self._progress.values() if p.oldest is not None]
+        ages = [wall - p.events.oldest for p in self.progress if p.events.oldest is not None]
         self._tells.stands(
-            self._breaker.state,
-            self._breaker.barred,
+            self.gate.state,
+            bool(self.gate.bars),
             len(self._lanes),
             self._lanes.backlog,
             max(ages, default=0.0),
         )
+        self._tells.parked(self.parking.lanes, len(self.parking))
+        self._tells.brakes(self.gate.braked)
 
     def _tell_limited(self, limited: bool, now: float) -> None:
         if self._limited_since is not None:

@@ -91,10 +91,25 @@ Talk = Generator[Request, Reply, Sequence[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token, and in how many seconds it ends."""
+    """An access token, and in how many seconds it ends.
+
+    `refresh_token` is the one to ask with next time, where the vendor gave another.
+    """
 
     value: str
     expires_in: float
+    refresh_token: str = ""
+
+    @classmethod
+    def of(cls, reply: Reply) -> Token:
+        """The token of an answer as OAuth 2 has it (RFC 6749, 5.1). Raises Unreadable."""
+        match reply.object():
+            case {"access_token": str(value), "expires_in": int() | float() as life, **rest} if (
+                value and life > 0
+            ):
+                renewed = rest.get("refresh_token")
+                return cls(value, float(life), renewed if isinstance(renewed, str) else "")
+        raise Unreadable("the reply holds no token")
 
 
 TokenTalk = Generator[Request, Reply, Token | Failed | Barred]
@@ -106,6 +121,8 @@ Settings_co = TypeVar("Settings_co", covariant=True)
 class Account(Generic[Settings_co]):
     """What a talk may know of the instance that it speaks for: settings, token, time, and notes.
 
+    `grant` is what a token is asked with: the refresh token of the settings, or its successor.
+
     Notes are facts about the account that the vendor told us (a property catalogue), each with the
     time when it goes stale. They are kept in memory and may be forgotten at any moment.
     """
@@ -113,6 +130,7 @@ class Account(Generic[Settings_co]):
     settings: Settings_co
     clock: Callable[[], float]
     token: str = ""
+    grant: str = ""
     _notes: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     @property
@@ -167,7 +185,9 @@ def by_status(reply: Reply, now: float) -> Failed | Refused | Barred | Busy:
     if status in (400, 409, 413, 414, 415, 422):
         return Refused(f"http_{status}", f"HTTP {status} without a reason that we can read")
     if 200 <= status < 300:
-        return Failed("unreadable_reply")
+        return Failed("unreadable_reply", unknown=True)
     known = status in (408, 423, 425, 477, 500, 501, 502, 503, 504, 521, 522, 523, 524)
     wait = retry_after(reply, now, -1.0) if "retry-after" in reply.headers else None
-    return Failed(f"http_{status}" if known else f"http_{status // 100}xx", wait)
+    # A gateway that gave up on its server cannot say what that one did.
+    unknown = status in (502, 504, 522, 524)
+    return Failed(f"http_{status}" if known else f"http_{status // 100}xx", wait, unknown)

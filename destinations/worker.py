@@ -1,6 +1,6 @@
-"""One destination at work: takes records, lets buses leave, hears answers, buries, commits.
+"""One destination at work: takes records, lets buses leave, hears answers, records, commits.
 
-Three loops share a station, which decides; here is only the waiting. They are woken by what happens
+A few loops share a station, which decides; here is only the waiting. They are woken by what happens
 and otherwise sleep until the next thing is due.
 """
 
@@ -9,24 +9,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
+from destinations import ledger
 from destinations.batcher import Bus
 from destinations.courier import Sends, carry
-from destinations.deadletters import entry_of
 from destinations.happenings import Happenings
-from destinations.item import Doomed, Item
+from destinations.item import Item
 from destinations.outcome import Barred, Failed, Outcome
+from destinations.parking import AT_ONCE
 from destinations.plan import Plan
-from destinations.progress import Progress
+from destinations.progress import Progress, Recovered
+from destinations.recovery import recover
+from destinations.scribe import AGAIN_SECONDS, Scribe
 from destinations.settings import Delivery
 from destinations.spec import Account
 from destinations.station import Station
 from destinations.talk import Reply, all_rows
 from destinations.tokens import Tokens
+from destinations.yard import ParkedLane
 from hub.clock import Clock
-from hub.log import DEAD_LETTERS, EVENTS, Log, LogError, LogUnavailable, Reader
+from hub.log import EVENTS, PARKED, Log, LogError, LogUnavailable, Reader, Record
 from hub.metrics import Metrics
 
 TAKE = 500
@@ -35,12 +40,15 @@ TAKE = 500
 REVOKE_SECONDS = 5.0
 """How long the answers of partitions that move are waited for."""
 
-AGAIN_SECONDS = 1.0
-"""Pause before the log is asked again after it was away."""
+GATHER_SECONDS = 0.01
+"""How long lines of the ledger wait for company; what is lost meanwhile is sent again."""
 
 
 class Worker:
-    """Delivers for one instance until it is asked to stop."""
+    """Delivers for one instance until it is asked to stop.
+
+    `replay` names a replay, whose reader is given to `run`; it has no past and no group.
+    """
 
     def __init__(
         self,
@@ -51,30 +59,35 @@ class Worker:
         clock: Clock,
         delivery: Delivery,
         die: Callable[[], float] = random.random,
+        replay: str = "",
     ) -> None:
         self._plan = plan
         self._log = log
         self._sender = sender
         self._clock = clock
         self._delivery = delivery
+        self._replay = replay
         self._tells = Happenings(metrics, plan.name)
-        self._station = Station(plan, self._tells, die)
+        self._station = Station(plan, self._tells, die, replay)
+        self._scribe = Scribe(plan, log, self._station, self._tells, clock)
         self._account: Account[Any] = Account(plan.settings, clock.now)
-        self._tokens = Tokens(plan.vendor, self._account, sender)
-        self._committed: dict[Progress, int] = {}
+        self._tokens = Tokens(plan.name, plan.vendor, self._account, sender, log, clock)
+        self._committed: dict[Progress, object] = {}
+        self._revocations: Counter[int] = Counter()
         self._rides: dict[asyncio.Task[None], frozenset[Progress]] = {}
         self._wake = asyncio.Event()
+        self._told = asyncio.Event()
         self._reader: Reader | None = None
 
     async def run(self, asked: asyncio.Event, reader: Reader | None = None) -> None:
         """Deliver until `asked`; then hear out what is in flight, commit, and let go.
 
-        `reader` is for replays; without one, the instance's own group reads `events`. Raises what
-        a loop raised: an instance that cannot go on must not look alive.
+        Raises what a loop raised: an instance that cannot go on must not look alive.
         """
         self._reader = reader or await self._joined(asked)
         if self._reader is None:
             return
+        recording = asyncio.create_task(self._recording())
         tasks = [
             asyncio.create_task(loop, name=f"{self._plan.name} {what}")
             for what, loop in (
@@ -85,12 +98,13 @@ class Worker:
             )
         ]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*tasks, recording], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             # 1 nothing new is taken or sent; 2 answers in flight are heard, up to the deadline;
-            # 3 what is finished is committed; 4 the group is left. The rest will be read again.
+            # 3 what is finished is recorded and committed; 4 the group is left. The rest will be
+            # read again.
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -98,6 +112,9 @@ class Worker:
             for ride in late:
                 ride.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+            await self._recorded(self._delivery.stop_seconds)
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
             await self._commit(self._station.progress)
             await self._reader.close()
             self._station.tell(self._clock.now())
@@ -127,6 +144,7 @@ class Worker:
                 paused = frozenset()
             try:
                 records = await reader.take(max(1, min(room, TAKE)), 0.1 if paused else 0.5)
+                records = await self._ours(reader, records)
             except LogUnavailable as error:
                 self._tells.stumbled("the log cannot be read; trying again", error)
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -134,16 +152,46 @@ class Worker:
             for record in records:
                 self._station.take(record)
             if records:
-                self._wake.set()
+                self._happened()
+
+    async def _ours(self, reader: Reader, records: Sequence[Record]) -> Sequence[Record]:
+        """Those of `records` whose partitions are still ours, once these are adopted.
+
+        What a partition's last owner left is asked before anything of it is sent. It may move away
+        meanwhile, and even come back: then it is read again from its commit.
+        """
+        seen = self._revocations.copy()
+        new = reader.partitions - self._station.partitions
+        if new:
+            for partition, left in (await self._left(reader, new)).items():
+                if partition in reader.partitions and self._is_same(seen, partition):
+                    self._station.adopt(partition, left)
+            # From now on the group has a place and a note, whatever happens.
+            await self._commit(self._station.progress)
+            self._happened()
+        return [record for record in records if self._is_same(seen, record.partition)]
+
+    async def _left(self, reader: Reader, partitions: Collection[int]) -> Mapping[int, Recovered]:
+        if self._replay:
+            return {partition: Recovered() for partition in partitions}
+        now = self._clock.now()
+        return await recover(self._log, reader, self._plan.name, partitions, now)
+
+    def _is_same(self, seen: Counter[int], partition: int) -> bool:
+        return self._revocations[partition] == seen[partition]
 
     async def _revoked(self, partitions: frozenset[int]) -> None:
         """Partitions move: nothing more of theirs is sent, what is in flight is heard and kept."""
-        gone = self._station.forget(partitions)
+        self._revocations.update(partitions)
+        leaving = self._station.forget(partitions)
         await self._hear_out(
-            [ride for ride, of in self._rides.items() if of & gone], REVOKE_SECONDS
+            [ride for ride, of in self._rides.items() if of & leaving], REVOKE_SECONDS
         )
-        await self._commit(gone)
-        for progress in gone:
+        await self._recorded(REVOKE_SECONDS)
+        await self._commit(leaving)
+        for progress in leaving:
+            # From now on an answer changes nothing: the new owner sends again.
+            progress.gone = True
             self._committed.pop(progress, None)
 
     # Out
@@ -152,28 +200,45 @@ class Worker:
         """Let buses leave whenever something happened or something is due."""
         while True:
             self._wake.clear()
-            departures = self._station.depart(self._clock.steady(), self._clock.now())
+            now = self._clock.steady()
+            while (lane := self._station.parking.wanted(now)) is not None:
+                self._begin(self._fetch(lane), [lane.progress])
+            departures = self._station.depart(now, self._clock.now())
             for bus in departures.buses:
-                self._begin(self._ride(bus), bus.riders)
+                self._begin(self._ride(bus), [item.progress for item in bus.riders])
             if departures.doomed:
                 doomed = departures.doomed
-                self._begin(self._bury(doomed), [dead.item for dead in doomed])
+                self._begin(self._scribe.bury(doomed), [dead.item.progress for dead in doomed])
+            if departures.doomed or not self._station.book.empty:
+                self._told.set()
             if departures.wait == 0:
                 await asyncio.sleep(0)
             else:
-                await _either(self._wake, departures.wait)
+                await _either(self._wake, self._until(departures.wait, now))
 
-    def _begin(self, ride: Any, items: Sequence[Item]) -> None:
+    def _until(self, wait: float | None, now: float) -> float | None:
+        """Seconds until something is due at the station or in the yard."""
+        due = self._station.parking.next_due()
+        if due is None:
+            return wait
+        parked = max(due - now, 0.001)
+        return parked if wait is None else min(wait, parked)
+
+    def _begin(self, ride: Coroutine[Any, Any, None], of: Collection[Progress]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(ride)
-        self._rides[task] = frozenset(item.progress for item in items)
+        self._rides[task] = frozenset(of)
         task.add_done_callback(self._returned)
 
     def _returned(self, task: asyncio.Task[None]) -> None:
         del self._rides[task]
-        self._wake.set()
+        self._happened()
         if not task.cancelled() and (error := task.exception()) is not None:
             # A ride settles whatever happens; what gets here is a bug, and is not passed over.
             self._tells.broke("ride", error)
+
+    def _happened(self) -> None:
+        self._wake.set()
+        self._told.set()
 
     async def _ride(self, bus: Bus[Item]) -> None:
         """One request's life: carried, and every rider settled whatever happens."""
@@ -183,22 +248,24 @@ class Worker:
             outcomes, reply = await self._carried(bus)
         except Exception as error:
             self._tells.broke(bus.action.name, error)
-            outcomes = all_rows(Failed("bug_in_engine"), bus.riders)
+            outcomes = all_rows(Failed("bug_in_engine", unknown=True), bus.riders)
         finally:
             now = self._clock.steady()
             self._tells.back(bus.action.name, len(bus.riders), now - began)
         doomed = self._station.settle(bus, outcomes, reply, now, self._clock.now())
-        self._wake.set()
+        self._happened()
         if doomed:
-            await self._bury(doomed)
+            await self._scribe.bury(doomed)
 
     async def _carried(self, bus: Bus[Item]) -> tuple[list[Outcome], Reply | None]:
         """An outcome for each rider; when a token was not accepted, once more with a new one."""
+        if (trouble := await self._tokens.fresh()) is not None:
+            return all_rows(trouble, bus.riders), None
         now = self._clock.now()
         for item in bus.riders:
             item.first_at = item.first_at or now
-        if (trouble := await self._tokens.fresh()) is not None:
-            return all_rows(trouble, bus.riders), None
+        if self._plan.intends(bus.action):
+            await self._intend(bus, now)
         token = self._account.token
         outcomes, reply = await self._carry(bus, bus.riders)
         stale = [n for n, outcome in enumerate(outcomes) if _asks_for_token(outcome)]
@@ -211,6 +278,14 @@ class Worker:
                 outcomes[n] = outcome
         return outcomes, reply
 
+    async def _intend(self, bus: Bus[Item], now: float) -> None:
+        """Note, durably, a call that must not be repeated unknowingly."""
+        for item in bus.riders:
+            self._station.book.goes_on(
+                item, ledger.SENDING, action=bus.action.name, at=int(now * 1000)
+            )
+        await self._scribe.record()
+
     async def _carry(
         self, bus: Bus[Item], riders: Sequence[Item]
     ) -> tuple[list[Outcome], Reply | None]:
@@ -220,53 +295,58 @@ class Worker:
             self._tells.broke(bus.action.name, carried.error)
         return list(carried.outcomes), carried.reply
 
-    async def _bury(self, doomed: Sequence[Doomed]) -> None:
-        """Dead letters, durable before their offsets are finished: tried until the log has them."""
-        now = self._clock.now()
-        entries = [
-            entry_of(
-                self._plan,
-                dead.item.event,
-                action=dead.item.boarding.action.name if dead.item.boarding else None,
-                code=dead.code,
-                reason=dead.reason,
-                attempts=dead.item.attempts,
-                first_at=dead.item.first_at or now,
-                died_at=now,
-                reply=dead.reply,
+    async def _fetch(self, lane: ParkedLane) -> None:
+        """The first events of a parked lane come back."""
+        try:
+            records = await self._log.read(
+                PARKED, lane.progress.partition, lane.offsets[0], AT_ONCE
             )
-            for dead in doomed
-        ]
-        while True:
-            try:
-                await self._log.append(DEAD_LETTERS, entries)
-                break
-            except LogError as error:
-                self._tells.stumbled("dead letters cannot be kept; trying again", error)
-                await asyncio.sleep(AGAIN_SECONDS)
-        for dead in doomed:
-            self._tells.buried(dead.code, dead.item.event.id, dead.reason)
-            self._station.finish(dead.item)
-        self._wake.set()
+        except LogError as error:
+            self._tells.stumbled("parked events cannot be read; trying again", error)
+            self._station.parking.stays(lane, self._clock.steady() + AGAIN_SECONDS)
+        else:
+            self._station.parking.comes(lane, records)
 
-    # Committing
+    # Recording and committing
+
+    async def _recording(self) -> None:
+        """What happened goes into the ledger, and what must be set aside into `parked`."""
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            await asyncio.sleep(GATHER_SECONDS)
+            await self._scribe.park()
+            await self._scribe.record()
+            self._wake.set()
+
+    async def _recorded(self, seconds: float) -> None:
+        """Record what is told, as far as the log allows it in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._scribe.park()
+                await self._scribe.record()
 
     async def _committing(self) -> None:
         while True:
             await asyncio.sleep(self._delivery.commit_seconds)
             self._station.tell(self._clock.now())
+            self._station.parking.sweep(self._clock.steady(), crowded=not self._station.room)
+            self._told.set()
             await self._commit(self._station.progress)
 
     async def _commit(self, of: Collection[Progress]) -> None:
         """Remember what is finished; what is not committed is read again, so a failure can wait."""
-        places = {
-            p: p.place for p in of if p.place is not None and self._committed.get(p) != p.place
-        }
-        if not places or self._reader is None:
+        states = {p: p.state for p in of if self._committed.get(p) != p.state}
+        now = self._clock.now()
+        written = {p.partition: said for p in states if (said := p.written(now)) is not None}
+        if not written or self._reader is None:
             return
         try:
-            await self._reader.commit({p.partition: place for p, place in places.items()})
-            self._committed.update(places)
+            await self._reader.commit(
+                {partition: place for partition, (place, _) in written.items()},
+                {partition: note for partition, (_, note) in written.items()},
+            )
+            self._committed.update(states)
         except LogError as error:
             self._tells.stumbled("a commit did not work; the next one covers it", error)
 

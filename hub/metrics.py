@@ -108,6 +108,29 @@ class Metrics:
             "ingest_append_seconds", "Time until an append is durable, in seconds.", (), _REQUEST
         )
 
+        self.ingest_log_away = self._gauge(
+            "ingest_log_away",
+            "1 while the log is away and events are spooled, else 0; of workers, how many say so.",
+            (),
+        )
+        self.ingest_spooled = self._counter(
+            "ingest_spooled_total", "Records that the spool took while the log was away.", ()
+        )
+        self.ingest_spool_drained = self._counter(
+            "ingest_spool_drained_total", "Records that went from the spool to the log.", ()
+        )
+        self.ingest_spool_records = self._gauge(
+            "ingest_spool_records", "Records in the machine's spool, told by who drains it.", ()
+        )
+        self.ingest_spool_bytes = self._gauge(
+            "ingest_spool_bytes", "Bytes of the records in the machine's spool.", ()
+        )
+        self.ingest_spool_oldest_seconds = self._gauge(
+            "ingest_spool_oldest_seconds",
+            "Age of the oldest record in the machine's spool, in seconds; 0 when it is empty.",
+            (),
+        )
+
         # How events get out; `destination` is the instance's name
         self.destination_accepted = self._counter(
             "destination_accepted_total",
@@ -140,6 +163,19 @@ class Metrics:
         self.destination_barred = self._gauge(
             "destination_barred",
             "1 while the vendor does not let us in (credentials, permission, version), else 0.",
+            ("destination",),
+        )
+        self.destination_braked = self._gauge(
+            "destination_braked",
+            "1 while nothing is sent because the vendor refused too much, until a person lets go.",
+            ("destination",),
+        )
+        self.destination_parked = self._gauge(
+            "destination_parked", "Events set aside because their key fails.", ("destination",)
+        )
+        self.destination_parked_lanes = self._gauge(
+            "destination_parked_lanes",
+            "Keys whose events are set aside because they fail.",
             ("destination",),
         )
         self.destination_bars = self._counter(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
+import orjson
 from prometheus_client import CollectorRegistry
 
 from destinations.batcher import Bus
@@ -15,6 +16,7 @@ from destinations.happenings import Happenings
 from destinations.item import Doomed, Item
 from destinations.outcome import Delivered, Outcome, Refused
 from destinations.plan import Plan
+from destinations.progress import Recovered
 from destinations.station import Departures, Station
 from destinations.talk import Reply
 from hub.event import Event
@@ -56,6 +58,7 @@ class Day:
         self.log: list[tuple[float, list[str]]] = []
         self.ended: dict[str, str] = {}
         self.busy: Counter[bytes] = Counter()
+        self.pages: list[dict[str, Any]] = []
         self._road: list[tuple[float, int, Bus[Item] | Doomed, Any]] = []
         self._turn = count()
         self._taken: dict[int, list[Record]] = defaultdict(list)
@@ -71,9 +74,21 @@ class Day:
         for record in records:
             self._taken[record.partition].append(record)
             self._ids[record.partition, record.offset] = dict(record.headers)["id"].decode()
+            if record.partition not in self.station.partitions:
+                self.station.adopt(record.partition, Recovered())
             if self._plan.unheard(Event.of(record)) is not None:
                 self.ended[self._id(record)] = "filtered"
             self.station.take(record)
+        self.record()
+
+    def record(self) -> None:
+        """What is in the book is durable from now on."""
+        book = self.station.book
+        for leaf in book.leaves():
+            entry = book.entry(leaf, self.wall)
+            if entry is not None:
+                self.pages.append(orjson.loads(entry.value))
+            book.durable(leaf, len(self.pages))
 
     def depart(self) -> Departures:
         """A look at the station: what leaves is on the road, and is checked."""
@@ -89,6 +104,7 @@ class Day:
             entry = (self.now + seconds, next(self._turn), bus, outcomes)
             heapq.heappush(self._road, entry)
         self._bury(departures.doomed)
+        self.record()
         return departures
 
     def back(self) -> None:
@@ -96,7 +112,7 @@ class Day:
         self.now, _, what, outcomes = heapq.heappop(self._road)
         if isinstance(what, Doomed):
             self._end(what.item, f"doomed {what.code}")
-            self.station.finish(what.item)
+            self.station.buried(what, self.wall)
         else:
             riders = list(what.riders)
             self.busy.subtract([item.event.record.key for item in riders])
@@ -104,6 +120,7 @@ class Day:
                 if isinstance(outcome, Delivered):
                     self._end(item, "delivered")
             self._bury(self.station.settle(what, outcomes, HEARD, self.now, self.wall))
+        self.record()
         self.check()
 
     def run(self, until: float = float("inf")) -> None:
@@ -131,7 +148,7 @@ class Day:
             records = self._taken[progress.partition]
             unfinished = (r.offset for r in records if self._id(r) not in self.ended)
             first = next(unfinished, records[-1].offset + 1)
-            assert first == progress.place, "the watermark is not the first unfinished"
+            assert first == progress.events.place, "the watermark is not the first unfinished"
 
     def _id(self, record: Record) -> str:
         return self._ids[record.partition, record.offset]

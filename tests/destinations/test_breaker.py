@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from destinations.breaker import MOST, Breaker, Policy, State
 
-POLICY = Policy(failures=3, seconds=5.0, barred_seconds=300.0)
+POLICY = Policy(failures=3, seconds=5.0)
 
 
 def opened(policy: Policy = POLICY) -> Breaker:
@@ -90,53 +90,38 @@ def test_a_probe_without_a_verdict_goes_again() -> None:
     assert (State.HALF_OPEN, 0.0) == (breaker.state, breaker.wait(5.0))
 
 
-def test_a_bar_stops_all_at_once() -> None:
-    """One bar is enough, lasts `barred_seconds`, and is told until an answer lifts it."""
-    breaker = Breaker(POLICY)
-    news = breaker.bar(10.0, breaker.leave())
-    told = breaker.barred, breaker.state, breaker.wait(10.0)
-    again = breaker.bar(310.0, breaker.leave())
-    still = breaker.barred, breaker.wait(310.0)
-    breaker.answered(breaker.leave())
-
-    assert (True, True) == (news, again)
-    assert (True, State.OPEN, 300.0) == told
-    assert (True, 300.0) == still
-    assert (False, State.CLOSED) == (breaker.barred, breaker.state)
-
-
-@pytest.mark.parametrize("what", ["answered", "failed", "bar", "undecided"])
+@pytest.mark.parametrize("what", ["answered", "failed", "undecided"])
 @pytest.mark.parametrize("probing", [False, True])
-def test_who_left_before_a_bar_tells_nothing_new(what: str, probing: bool) -> None:
-    """Answers of requests that left before it neither lift a bar, nor prolong it, nor probe."""
+def test_who_left_before_it_opened_tells_nothing_new(what: str, probing: bool) -> None:
+    """Answers of requests that left before neither close it, nor prolong it, nor probe."""
     breaker = Breaker(POLICY)
-    early, late = breaker.leave(), breaker.leave()
-    breaker.bar(0.0, early)
+    late = breaker.leave()
+    for _ in range(3):
+        breaker.failed(0.0, breaker.leave())
     if probing:
         breaker.leave()
-    before = breaker.state, breaker.barred, breaker.wait(100.0)
+    before = breaker.state, breaker.wait(100.0)
     match what:
         case "answered":
             breaker.answered(late)
         case "failed":
             breaker.failed(100.0, late)
-        case "bar":
-            assert not breaker.bar(100.0, late)
         case _:
             breaker.undecided(late)
 
-    assert before == (breaker.state, breaker.barred, breaker.wait(100.0))
+    assert not breaker.is_probe(late)
+    assert before == (breaker.state, breaker.wait(100.0))
 
 
-def test_a_bar_is_heard_also_while_it_fails() -> None:
-    """Who left before it opened and is not let in bars: someone must know the reason."""
+def test_a_probe_is_known_by_its_turn() -> None:
+    """Only what left after it opened, and is awaited, is the probe."""
     breaker = Breaker(POLICY)
-    turns = [breaker.leave() for _ in range(4)]
-    for turn in turns[:3]:
-        breaker.failed(0.0, turn)
+    closed = breaker.is_probe(breaker.leave())
+    for _ in range(3):
+        breaker.failed(0.0, breaker.leave())
+    probe = breaker.leave()
 
-    assert breaker.bar(1.0, turns[3])
-    assert (True, 300.0) == (breaker.barred, breaker.wait(1.0))
+    assert (False, True) == (closed, breaker.is_probe(probe))
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -144,7 +129,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.breaker = Breaker(Policy(2, 5.0, 20.0))
+        self.breaker = Breaker(Policy(2, 5.0))
         self.road: list[tuple[int, bool]] = []
         self.now = 0.0
 
@@ -155,7 +140,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.road.append((self.breaker.leave(), probe))
 
     @precondition(lambda self: self.road)
-    @rule(data=st.data(), what=st.sampled_from(["answered", "failed", "bar", "undecided"]))
+    @rule(data=st.data(), what=st.sampled_from(["answered", "failed", "undecided"]))
     def back(self, data: st.DataObject, what: str) -> None:
         turn, _ = self.road.pop(data.draw(st.integers(0, len(self.road) - 1)))
         match what:
@@ -163,8 +148,6 @@ class AnyOrder(RuleBasedStateMachine):
                 self.breaker.answered(turn)
             case "failed":
                 self.breaker.failed(self.now, turn)
-            case "bar":
-                self.breaker.bar(self.now, turn)
             case _:
                 self.breaker.undecided(turn)
 
@@ -184,8 +167,6 @@ class AnyOrder(RuleBasedStateMachine):
     def it_never_waits_for_nothing(self) -> None:
         if not self.road:
             assert self.breaker.wait(self.now) < math.inf
-        if self.breaker.barred:
-            assert self.breaker.state is not State.CLOSED
 
 
 TestAnyOrder = AnyOrder.TestCase

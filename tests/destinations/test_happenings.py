@@ -39,7 +39,7 @@ def tells(metrics: Metrics) -> Happenings:
         ("retried", ("timeout",), "retried_total", {"code": "timeout"}, 1.0),
         ("refused", ("bad",), "refused_total", {"code": "bad"}, 1.0),
         ("buried", ("bad", "m1", "is bad"), "dead_lettered_total", {"code": "bad"}, 1.0),
-        ("barred", (Barred("gone", "is gone"), 300.0), "bars_total", {"code": "gone"}, 1.0),
+        ("barred", ("send", Barred("gone", "is gone"), 300.0), "bars_total", {"code": "gone"}, 1.0),
         ("limited", (2.5,), "limited_seconds_total", {}, 2.5),
         ("lags", (9,), "lag", {}, 9.0),
     ],
@@ -80,7 +80,7 @@ def test_what_needs_a_person_is_a_line(tells: Happenings) -> None:
     """A dead letter, a bar, a note and a stumble say who, which and why."""
     with capture_logs() as logs:
         tells.buried("bad", "m1", "is bad")
-        tells.barred(Barred("gone", "is gone"), 299.96)
+        tells.barred("send", Barred("gone", "is gone"), 299.96)
         tells.noted("send", "a field was dropped")
         tells.stumbled("the log is away", ConnectionError("secret"))
 
@@ -88,6 +88,7 @@ def test_what_needs_a_person_is_a_line(tells: Happenings) -> None:
         {"event": "dead letter", "code": "bad", "id": "m1", "reason": "is bad", "count": 1},
         {
             "event": "barred: paused until they let us in",
+            "action": "send",
             "code": "gone",
             "reason": "is gone",
             "probe_in_seconds": 300.0,
@@ -138,15 +139,15 @@ def test_how_it_stands(tells: Happenings, metrics: Metrics) -> None:
             [(State.HALF_OPEN, False), (State.OPEN, False), (State.CLOSED, False)],
             ["failing: left in peace for a while", "delivering again"],
         ),
-        ([(State.OPEN, True), (State.OPEN, True)], []),
-        ([(State.OPEN, True), (State.CLOSED, False)], ["delivering again"]),
+        ([(State.CLOSED, True), (State.CLOSED, True)], []),
+        ([(State.CLOSED, True), (State.CLOSED, False)], ["delivering again"]),
         ([(State.CLOSED, False)] * 2, []),
     ],
 )
 def test_a_change_is_told_once(
     tells: Happenings, states: list[tuple[State, bool]], lines: list[str]
 ) -> None:
-    """That it fails, and that it delivers again; a bar has its own line."""
+    """That it fails, and that it delivers again; that it is barred has its own line."""
     with capture_logs() as logs:
         for state, barred in states:
             tells.stands(state, barred, 0, 0, 0.0)

@@ -12,7 +12,7 @@ from tests.destinations.invented import NOW, event, plan
 
 def boarded() -> Item:
     """An item that has boarded."""
-    item = Item(event(properties={"email": "a@b.example"}), Progress(0))
+    item = Item(event(properties={"email": "a@b.example"}), Progress(0), 0)
     verdict = plan().judge(item.event, NOW)
     assert isinstance(verdict, Boarding)
     item.boarding = verdict
@@ -53,11 +53,11 @@ def test_two_items_of_one_event_are_two() -> None:
     """Items are told apart by themselves and not by what they hold."""
     one, progress = event(), Progress(0)
 
-    assert Item(one, progress) != Item(one, progress)
+    assert Item(one, progress, 0) != Item(one, progress, 0)
 
 
 def test_a_fresh_item_was_not_tried() -> None:
     """No attempt, no bounce, no first time."""
-    item = Item(event(), Progress(0))
+    item = Item(event(), Progress(0), 0)
 
     assert (0, 0, None, False) == (item.attempts, item.bounces, item.first_at, item.accepted)

@@ -15,6 +15,7 @@ from destinations.plan import (
     BY_INTEGRATIONS,
     BY_RULES,
     BY_SOURCE,
+    DUPLICATE,
     FILTERED,
     NO_ACTION,
     SENT_CLIENT_SIDE,
@@ -201,7 +202,7 @@ def test_the_order_of_reasons() -> None:
     reasons.append(judged(of, **body))
 
     assert [BY_SOURCE, BY_CONSENT, BY_INTEGRATIONS, SENT_CLIENT_SIDE, BY_RULES] == reasons
-    assert {*reasons, NO_ACTION} == set(FILTERED)
+    assert {*reasons, NO_ACTION, DUPLICATE} == set(FILTERED)
 
 
 def test_the_first_fitting_action_wins() -> None:

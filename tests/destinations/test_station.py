@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from destinations.batcher import Bus
 from destinations.breaker import State
+from destinations.consequences import MAX_BOUNCES
 from destinations.item import Item
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
 from destinations.spec import Batch, Heard, Rate, Window
-from destinations.station import MAX_BOUNCES, MAX_BYTES, SEATS, STOP
+from destinations.station import MAX_BYTES, SEATS, STOP
 from tests.destinations.day import Day, delivered, refused, sample
 from tests.destinations.invented import NOW, action, plan, record, vendor
 
@@ -85,9 +86,9 @@ def test_any_day_ends_well(
 
     assert {f"m{n % 2}-{n // 2}" for n in range(40)} == set(day.ended)
     assert dull == list(day.ended.values()).count("filtered")
-    assert [20, 20] == [progress.place for progress in day.station.progress]
+    assert [20, 20] == [progress.events.place for progress in day.station.progress]
     assert day.station.room == day.station._plan.instance.max_backlog
-    assert 0 == day.station._bytes
+    assert 0 == day.station._lanes.bytes
 
 
 def _named(*names: str) -> Any:
@@ -199,7 +200,7 @@ def test_a_bar_pauses_all_and_one_probe_asks() -> None:
     day.station.tell(day.wall)
 
     assert [1, 1, 1] == list(Counter(round(at / 300) for at, _ in day.log).values())
-    assert [1.0, 2.0] == [
+    assert [1.0, 0.0] == [
         sample(day.metrics, name) for name in ("destination_barred", "destination_breaker_state")
     ]
     assert 3 == sample(day.metrics, "destination_bars_total", code="unauthorised")

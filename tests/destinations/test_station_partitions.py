@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
+from destinations.progress import Recovered
 from destinations.spec import Batch, Field, Made
 from tests.destinations.day import Day, sample
 from tests.destinations.invented import action, plan, record
@@ -27,8 +28,8 @@ def test_forgotten_partitions_are_not_sent() -> None:
 
     assert [0] == [progress.partition for progress in gone]
     assert ["m1-0", "m1-3", "m1-5", "m1-7"] == sorted(day.ended)
-    assert [(1, 8)] == [(p.partition, p.place) for p in day.station.progress]
-    assert 0 == day.station._bytes
+    assert [(1, 8)] == [(p.partition, p.events.place) for p in day.station.progress]
+    assert 0 == day.station._lanes.bytes
 
 
 @pytest.mark.parametrize(
@@ -42,18 +43,30 @@ def test_late_answers_are_harmless(outcome: Outcome, atomic: bool) -> None:
     day = Day(plan(action(batch=Batch(rows=2, atomic=atomic)), linger=0.0))
     day.take(record(0, "a"), record(1, "b"), record(2, "a"))
     (bus,) = day.depart().buses
-    day.station.forget([0])
-    fresh = [record(0, "a"), record(1, "b"), record(2, "a")]
-    for one in fresh:
-        day.station.take(one)
-    held = day.station._bytes
+    for progress in day.station.forget([0]):
+        progress.gone = True
+    day.take(record(0, "a"), record(1, "b"), record(2, "a"))
+    held = day.station._lanes.bytes
     doomed = day.station.settle(bus, [outcome] * 2, None, day.now, day.wall)
-    for dead in doomed:
-        day.station.finish(dead.item)
+    day.record()
 
+    assert [] == list(doomed)
+    assert [] == day.pages
     assert 10_000 - 3 == day.station.room
-    assert held == day.station._bytes
-    assert [0] == [progress.place for progress in day.station.progress]
+    assert held == day.station._lanes.bytes
+    assert [0] == [progress.events.place for progress in day.station.progress]
+
+
+def test_until_a_partition_has_moved_its_answers_count() -> None:
+    """What is heard while it is handed over is recorded and committed: nobody sends it again."""
+    day = Day(plan())
+    day.take(record(0, "a"), record(1, "b"))
+    day.depart()
+    (leaving,) = day.station.forget([0])
+    day.back()
+    day.back()
+
+    assert 2 == leaving.events.place
 
 
 def test_an_old_answer_splits_no_strangers() -> None:
@@ -67,19 +80,14 @@ def test_an_old_answer_splits_no_strangers() -> None:
     assert [] == list(day.depart().buses)
 
 
-def test_a_partition_that_came_back_unannounced_begins_anew() -> None:
-    """A record that was read before means that all after the commit comes again, in order."""
+def test_what_was_read_before_is_not_sent_again() -> None:
+    """A record that comes twice is on its way already, and goes once, in order."""
     day = Day(plan(max_in_flight=1))
-    for offset in (0, 1, 2, 1, 2, 3):
-        day.station.take(record(offset, "u"))
-    sent = []
-    while buses := day.station.depart(day.now, day.wall).buses:
-        sent += [item.event.record.offset for bus in buses for item in bus.riders]
-        for bus in buses:
-            day.station.settle(bus, [Delivered()], None, day.now, day.wall)
+    day.take(*(record(offset, "u") for offset in (0, 1, 2, 1, 2, 3)))
+    day.run()
 
-    assert [1, 2, 3] == sent
-    assert [4] == [progress.place for progress in day.station.progress]
+    assert [["m0-0"], ["m0-1"], ["m0-2"], ["m0-3"]] == [ids for _, ids in day.log]
+    assert [4] == [progress.events.place for progress in day.station.progress]
 
 
 def test_a_record_that_is_no_event_is_passed_and_told() -> None:
@@ -89,6 +97,7 @@ def test_a_record_that_is_no_event_is_passed_and_told() -> None:
     torn = replace(record(2, "a"), value=b'{"type": "tr')
     day = Day(plan())
     with capture_logs() as logs:
+        day.station.adopt(0, Recovered())
         for one in (bare, odd, torn):
             day.station.take(one)
         day.take(record(3, "a"))
@@ -96,8 +105,8 @@ def test_a_record_that_is_no_event_is_passed_and_told() -> None:
 
     assert {"m0-3": "delivered"} == day.ended
     assert ["KeyError", "ValueError", "JSONDecodeError"] == [said["error"] for said in logs]
-    assert [4] == [progress.place for progress in day.station.progress]
-    assert 0 == day.station._bytes
+    assert [4] == [progress.events.place for progress in day.station.progress]
+    assert 0 == day.station._lanes.bytes
 
 
 def _breaks(*_: Any) -> Any:
@@ -134,12 +143,11 @@ def test_what_is_filtered_ends_at_once() -> None:
     """What headers decide never waits; what the body decides ends when its turn comes."""
     where = {"path": "properties.plan", "equals": "pro"}
     day = Day(plan(filter={"where": [where]}, sources=["a"]))
-    day.station.take(record(0, "u"))
-    day.station.take(record(1, "u", source="a"))
-    before = [progress.place for progress in day.station.progress]
+    day.take(record(0, "u"), record(1, "u", source="a"))
+    before = [progress.events.place for progress in day.station.progress]
     day.run()
 
-    assert ([1], [2]) == (before, [progress.place for progress in day.station.progress])
+    assert ([1], [2]) == (before, [progress.events.place for progress in day.station.progress])
     assert [1.0, 1.0, 0.0] == [
         sample(day.metrics, "destination_filtered_total", reason="filtered_by_source"),
         sample(day.metrics, "destination_filtered_total", reason="filtered_by_rules"),

@@ -1,0 +1,141 @@
+"""What became of events and is not in the ledger yet, page by page. Pure; `worker` appends it.
+
+Events count as finished when their line is durable, not before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from destinations import ledger
+from destinations.item import Item
+from destinations.ledger import LINES, Line, Page, entry_of, filtered_line, line_of
+from destinations.progress import Progress
+from destinations.ranges import ranges_of
+from hub.log import Entry
+
+
+@dataclass(slots=True)
+class Leaf:
+    """Lines of one partition, and the offsets that are finished once they are durable."""
+
+    progress: Progress
+    lines: list[Line] = field(default_factory=list)
+    filtered: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    events: list[int] = field(default_factory=list)
+    parked: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Offsets that it finishes."""
+        return len(self.events) + len(self.parked)
+
+    def durable(self, page: int | None) -> None:
+        """The leaf is page `page` of `deliveries` (None if it tells nothing): it has happened."""
+        progress = self.progress
+        for line in self.lines:
+            if line["outcome"] == ledger.SENDING and page is not None:
+                progress.intends(line["offset"], page)
+            else:
+                progress.heard(line["offset"])
+        for offset in self.events:
+            progress.events.finish(offset)
+        for offset in self.parked:
+            progress.parked.finish(offset)
+        if page is not None:
+            progress.paged(page)
+
+
+class Book:
+    """One instance's lines that are not durable. `replay`: whose work it is, if a replay's."""
+
+    def __init__(self, destination: str, replay: str = "") -> None:
+        self._destination = destination
+        self._replay = replay
+        self._open: dict[Progress, Leaf] = {}
+        self._full: list[Leaf] = []
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        """Events whose line is written and not durable."""
+        return self._waiting
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to append."""
+        return not self._open and not self._full
+
+    def ends(self, item: Item, outcome: str, **told: Any) -> None:
+        """The item needs nothing more."""
+        leaf = self._leaf(item.progress)
+        (leaf.events if item.parked is None else leaf.parked).append(item.offset)
+        if item.parked is not None:
+            told["parked"] = item.parked
+        if item.in_doubt:
+            told["in_doubt"] = True
+        self._waiting += 1
+        self._write(item, outcome, told)
+
+    def moves(self, item: Item, parked: int) -> None:
+        """The item's event waits in `parked` from now on, and not in `events`."""
+        self._leaf(item.progress).events.append(item.offset)
+        self._waiting += 1
+        self._write(item, ledger.PARKED, {"parked": parked})
+
+    def goes_on(self, item: Item, outcome: str, **told: Any) -> None:
+        """Something happened to the item, and more will."""
+        if item.in_doubt:
+            told["in_doubt"] = True
+        self._write(item, outcome, told)
+
+    def left_out(self, progress: Progress, offset: int, event: int, code: str) -> None:
+        """The event at offset `event`, read at `offset`, is not for this instance."""
+        leaf = self._leaf(progress)
+        leaf.filtered[code].append(event)
+        leaf.events.append(offset)
+        self._waiting += 1
+
+    def filtered(self, item: Item, code: str) -> None:
+        """The item is not for this instance, as its body tells."""
+        leaf = self._leaf(item.progress)
+        leaf.filtered[code].append(item.event.record.offset)
+        (leaf.events if item.parked is None else leaf.parked).append(item.offset)
+        self._waiting += 1
+
+    def finished(self, progress: Progress, offset: int) -> None:
+        """A record needs nothing, and nothing can be told of it: it is no event."""
+        self._leaf(progress).events.append(offset)
+        self._waiting += 1
+
+    def leaves(self) -> list[Leaf]:
+        """All that is written since the last time; who takes it appends it, or nobody will."""
+        leaves = [*self._full, *self._open.values()]
+        self._full, self._open = [], {}
+        return leaves
+
+    def durable(self, leaf: Leaf, page: int | None) -> None:
+        """A leaf that was taken is durable."""
+        leaf.durable(page)
+        self._waiting -= len(leaf)
+
+    def entry(self, leaf: Leaf, now: float) -> Entry | None:
+        """The leaf as an entry of `deliveries`; None when it has nothing to tell."""
+        lines = list(leaf.lines)
+        lines += [filtered_line(code, ranges_of(found)) for code, found in leaf.filtered.items()]
+        if not lines:
+            return None
+        page = Page(self._destination, leaf.progress.partition, now, lines, self._replay)
+        return entry_of(page, leaf.progress.key)
+
+    def _write(self, item: Item, outcome: str, told: dict[str, Any]) -> None:
+        leaf = self._leaf(item.progress)
+        leaf.lines.append(line_of(item.event, outcome, **told))
+        if len(leaf.lines) >= LINES:
+            self._full.append(self._open.pop(item.progress))
+
+    def _leaf(self, progress: Progress) -> Leaf:
+        leaf = self._open.get(progress)
+        if leaf is None:
+            leaf = self._open[progress] = Leaf(progress)
+        return leaf

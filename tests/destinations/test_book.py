@@ -1,0 +1,139 @@
+"""What became of events and is not in the ledger yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+import schemas
+from destinations import ledger
+from destinations.book import Book
+from destinations.item import Item
+from destinations.ledger import LINES
+from destinations.progress import Progress, Recovered
+from hub.event import Event
+from tests.destinations.invented import NOW, record
+
+SCHEMAS = schemas.load()
+
+
+def begun(progress: Progress, *offsets: int) -> list[Item]:
+    """Items of these offsets, which were read."""
+    items = []
+    for offset in offsets:
+        one = record(offset, partition=progress.partition)
+        progress.key = one.key
+        progress.events.begin(offset, NOW)
+        items.append(Item(Event.of(one), progress, offset))
+    return items
+
+
+def written(book: Book) -> list[dict[str, Any]]:
+    """All leaves of a book, durable from now on; each fits its schema."""
+    pages = []
+    for page, leaf in enumerate(book.leaves()):
+        entry = book.entry(leaf, NOW)
+        if entry is not None:
+            pages.append(orjson.loads(entry.value))
+            assert [] == SCHEMAS.delivery.violations(pages[-1])
+        book.durable(leaf, page)
+    return pages
+
+
+def test_what_is_not_durable_is_not_finished() -> None:
+    """An offset is finished when its line is in the ledger, and counted until then."""
+    progress, book = Progress(3), Book("crm")
+    (item,) = begun(progress, 5)
+    book.ends(item, ledger.DELIVERED, action="send", attempts=0, at=1)
+    before = progress.events.place, len(book), book.empty
+    written(book)
+
+    assert (5, 1, False) == before
+    assert (6, 0, True) == (progress.events.place, len(book), book.empty)
+
+
+def test_what_is_filtered_is_one_line() -> None:
+    """However many events a filter leaves out, they are a line for each reason."""
+    progress, book = Progress(3), Book("crm")
+    begun(progress, *range(100))
+    for offset in range(100):
+        book.left_out(progress, offset, offset, "rules" if offset != 50 else "source")
+    ((page,), place) = written(book), progress.events.place
+
+    assert [("rules", [[0, 50], [51, 100]]), ("source", [[50, 51]])] == [
+        (line["code"], line["offsets"]) for line in page["lines"]
+    ]
+    assert 100 == place
+
+
+def test_a_page_is_bounded() -> None:
+    """A page takes so many lines; the rest goes on the next."""
+    progress, book = Progress(0), Book("crm")
+    for item in begun(progress, *range(LINES + 1)):
+        book.ends(item, ledger.DELIVERED)
+
+    assert [LINES, 1] == [len(page["lines"]) for page in written(book)]
+
+
+def test_each_partition_has_its_page() -> None:
+    """A page is in the partition of its events."""
+    book = Book("crm")
+    for partition in (1, 2):
+        for item in begun(Progress(partition), 0):
+            book.ends(item, ledger.DELIVERED)
+
+    assert [1, 2] == [page["partition"] for page in written(book)]
+
+
+def test_an_intent_is_open_until_it_is_heard_of() -> None:
+    """Between the line of a call and the line of its end a restart is in doubt."""
+    progress, book = Progress.of(0, Recovered(place=0)), Book("crm")
+    (item,) = begun(progress, 0)
+    book.goes_on(item, ledger.SENDING, action="send", at=1)
+    written(book)
+    open_ = dict(progress._intents)
+    book.goes_on(item, ledger.FAILED, action="send", code="timeout", at=2)
+    written(book)
+
+    assert ({0: 0}, {}) == (open_, progress._intents)
+
+
+def test_a_parked_event_leaves_events_and_ends_in_parked() -> None:
+    """Its offset in `events` is finished when it is parked, its offset in `parked` at its end."""
+    progress, book = Progress(0), Book("crm")
+    (item,) = begun(progress, 5)
+    book.moves(item, 30)
+    progress.parked.begin(30, NOW)
+    written(book)
+    moved = progress.events.place, progress.parked.place
+    back = Item(item.event, progress, 30, parked=30)
+    back.in_doubt = True
+    book.ends(back, ledger.DELIVERED)
+    ((page,), ended) = written(book), progress.parked.place
+
+    assert ((6, 30), 31) == (moved, ended)
+    assert (5, 30, True) == tuple(
+        page["lines"][0][name] for name in ("offset", "parked", "in_doubt")
+    )
+
+
+def test_a_record_that_is_no_event_is_finished_without_a_line() -> None:
+    """There is nothing to tell, and nothing to wait for."""
+    progress, book = Progress(0), Book("crm")
+    begun(progress, 0)
+    book.finished(progress, 0)
+
+    assert ([], 1) == (written(book), progress.events.place)
+
+
+def test_a_replay_signs_its_pages() -> None:
+    """What a replay did is told apart from the instance's own work."""
+    book = Book("crm", "spring")
+    for item in begun(Progress(0), 0):
+        book.ends(item, ledger.DELIVERED)
+    (leaf,) = book.leaves()
+    entry = book.entry(leaf, NOW)
+
+    assert entry is not None
+    assert b"spring" == dict(entry.headers)["replay"]
