@@ -22,7 +22,7 @@ from aiohttp import web
 from hub.metrics import CONTENT_TYPE, Metrics
 from hub.settings import Misconfigured
 
-Ready = Callable[[], Awaitable[None]]
+Ready = Callable[[], Awaitable[str | None]]
 
 
 def begin_logging() -> None:
@@ -84,7 +84,9 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
 
 def health_routes(metrics: Metrics, ready: Ready) -> list[web.RouteDef]:
-    """/healthz: the process turns. /readyz: `ready` returns. /metrics: what Prometheus scrapes."""
+    """/healthz: the process turns. /readyz: `ready` returns, perhaps with the state that it is in.
+    /metrics: what Prometheus scrapes.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"ok": True})
@@ -92,10 +94,10 @@ def health_routes(metrics: Metrics, ready: Ready) -> list[web.RouteDef]:
     async def readyz(_: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(2.0):
-                await ready()
+                state = await ready()
         except Exception as error:
             return web.json_response({"ok": False, "reason": type(error).__name__}, status=503)
-        return web.json_response({"ok": True})
+        return web.json_response({"ok": True, "state": state} if state else {"ok": True})
 
     async def scrape(_: web.Request) -> web.Response:
         return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})

@@ -11,6 +11,7 @@
                   │         ├─ timestamps, enrich   what the server adds
                   │         ├─ dedupe      which ids were promised lately
                   │         └─ keeping     both streams, durable before the answer
+                  │              └─ detour, spool   the way around a log that is away
                   └─ pixel, cdn            the two doors that are no POST
 
 A 200 means durable. What is refused is kept too, in the stream `rejected`, with its reason.

@@ -6,19 +6,23 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from hub.clock import SystemClock
-from hub.log import LogError, LogMisconfigured
+from hub.log import Log, LogError, LogMisconfigured, LogUnavailable
 from hub.log.opening import open_log
-from hub.log.settings import MemoryLog
+from hub.log.settings import KafkaLog, MemoryLog
 from hub.process import asked_to_stop, begin_logging, run
 from hub.settings import Fault, Misconfigured, load, path_of
+from ingest.detour import OPENING, Spooled
 from ingest.keys import hash_of, new_key
 from ingest.rejected import listed
 from ingest.serving import serving, stopped
 from ingest.settings import IngestSettings
 from ingest.sources import Sources
+from ingest.spool import Spool
 from ingest.timestamps import milliseconds_of
 from ingest.workers import WRONG_SETTINGS, Workers, until_alone
 
@@ -86,23 +90,40 @@ async def _serve(
 ) -> int:
     """One process: log → rooms → socket; let go in the reverse order."""
     Sources.of(settings.sources, folder)
-    try:
-        log = await open_log(settings.log)
-    except LogError as error:
-        print(f"log: {error}", file=sys.stderr)
-        return WRONG_SETTINGS if isinstance(error, LogMisconfigured) else 1
-    alone = asyncio.create_task(until_alone(stop)) if worker else None
-    try:
-        async with serving(settings, folder, log, SystemClock(), shared=worker) as process:
-            await stopped(process, stop, settings.ingest.grace_seconds)
-    except OSError as error:
-        print(f"ingest.port: cannot listen: {error.strerror}", file=sys.stderr)
-        return WRONG_SETTINGS
-    finally:
-        if alone is not None:
-            alone.cancel()
-        await log.close()
+    async with AsyncExitStack() as stack:
+        try:
+            log = await _opened(settings, folder, stack)
+        except LogError as error:
+            print(f"log: {error}", file=sys.stderr)
+            return WRONG_SETTINGS if isinstance(error, LogMisconfigured) else 1
+        if worker:
+            stack.callback(asyncio.create_task(until_alone(stop)).cancel)
+        try:
+            async with serving(settings, folder, log, SystemClock(), shared=worker) as process:
+                await stopped(process, stop, settings.ingest.grace_seconds)
+        except OSError as error:
+            print(f"ingest.port: cannot listen: {error.strerror}", file=sys.stderr)
+            return WRONG_SETTINGS
     return 0
+
+
+async def _opened(settings: IngestSettings, folder: Path, stack: AsyncExitStack) -> Log | Spooled:
+    """The log; with a spool beside it, it may be away. Raises LogError."""
+    told = settings.ingest.spool
+    opening = partial(open_log, settings.log)
+    if not (isinstance(settings.log, KafkaLog) and told.enabled):
+        log = await opening()
+        stack.push_async_callback(log.close)
+        return log
+    spool = await Spool.open(told, folder / told.path, SystemClock())
+    stack.push_async_callback(spool.close)
+    try:
+        async with asyncio.timeout(OPENING):
+            log = await opening()
+    except (LogUnavailable, TimeoutError):
+        return Spooled(None, opening, spool)
+    stack.push_async_callback(log.close)
+    return Spooled(log, opening, spool)
 
 
 async def _check(asked: argparse.Namespace) -> int:

@@ -84,6 +84,7 @@ def _table() -> Mapping[str, Refusal]:
         # Not now
         Refusal("rate_limited", 429, "too many events", False, "Beyond the source's rate."),
         Refusal("overloaded", 429, "too many requests", False, "No room for this request now."),
+        Refusal("spool_full", 429, "too many events", False, "Kafka is away, the spool is full."),
         Refusal("log_unavailable", 503, "cannot keep events now", False, "The log is away."),
         Refusal("log_slow", 503, "cannot keep events in time", False, "The log took too long."),
         Refusal("internal", 500, "internal error", False, "A fault of ours."),

@@ -15,6 +15,8 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from hub.clock import Clock
+from hub.log import LogError
+from hub.log.sqlite.spool import Holding
 from hub.metrics import Metrics
 from ingest.errors import REFUSALS
 from ingest.validate import TYPES
@@ -29,6 +31,15 @@ class _Quiet:
 
     until: float = 0.0
     unsaid: int = 0
+
+
+@dataclass(slots=True)
+class _Outage:
+    """A time in which the log was away: since when, and what this process did about it."""
+
+    since: float
+    spooled: int = 0
+    drained: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,7 @@ class Happenings:
         self._answers: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._append_seconds = metrics.ingest_append_seconds
         self._in_flight = metrics.ingest_in_flight_bytes
+        self._outage: _Outage | None = None
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -121,6 +133,49 @@ class Happenings:
         """A request was answered 429 or 503: nothing is promised."""
         self._metrics.ingest_limited.labels(source, cause).inc()
         self._seldom("request put off", f"{source} {cause}", source=source, cause=cause)
+
+    def log_away(self, why: str) -> None:
+        """The log does not take events, the spool does; said once, until it is back."""
+        if self._outage is None:
+            self._outage = _Outage(self._clock.steady())
+            self._metrics.ingest_log_away.set(1)
+            self._log.warning("log away, events are spooled", why=why)
+
+    def log_back(self) -> None:
+        """The spool is empty, and the log takes events again."""
+        if self._outage is not None:
+            outage, self._outage = self._outage, None
+            self._metrics.ingest_log_away.set(0)
+            self._log.warning(
+                "log back, the spool is drained",
+                seconds=round(self._clock.steady() - outage.since, 3),
+                spooled=outage.spooled,
+                drained=outage.drained,
+            )
+
+    def spooled(self, records: int) -> None:
+        """The spool took records, events and refused ones."""
+        self._metrics.ingest_spooled.inc(records)
+        if self._outage is not None:
+            self._outage.spooled += records
+
+    def drained(self, records: int) -> None:
+        """Records went from the spool to the log."""
+        self._metrics.ingest_spool_drained.inc(records)
+        if self._outage is not None:
+            self._outage.drained += records
+
+    def spool_holds(self, held: Holding) -> None:
+        """What lies in the spool, of all processes."""
+        self._metrics.ingest_spool_records.set(held.records)
+        self._metrics.ingest_spool_bytes.set(held.bytes)
+        age = self._clock.now() - held.oldest if held.records else 0.0
+        self._metrics.ingest_spool_oldest_seconds.set(age)
+
+    def undrained(self, error: LogError) -> None:
+        """The log is there and refuses what is spooled: a person must act."""
+        kind = type(error).__name__
+        self._seldom("log refuses what is spooled", kind, error=kind, why=str(error))
 
     def failed(self, error: BaseException) -> None:
         """A fault of ours: its kind and its place; its words might hold what a client sent."""

@@ -26,6 +26,9 @@ from ingest.validate import Receipt, Rejection, Rules, Valid
 AGAIN: Final = 1
 """Seconds after which to try again when the log was away or slow."""
 
+AGAIN_WHEN_FULL: Final = 30
+"""The same when the spool is full: the log has been away for long, and SDKs try ten times."""
+
 LISTED: Final = 10_000
 """Events of a batch that is too long which are kept one by one; beyond that, the body is."""
 
@@ -242,7 +245,9 @@ class Intake:
         if not failure:
             return answer
         self._happenings.limited(ticket.source, failure)
-        return refuse(failure, retry_after=AGAIN if REFUSALS[failure].status != 400 else None)
+        if REFUSALS[failure].status == 400:
+            return refuse(failure)
+        return refuse(failure, retry_after=AGAIN_WHEN_FULL if failure == "spool_full" else AGAIN)
 
 
 def _refused_as_whole(source: Source, call: Call, items: Sequence[Any]) -> str:

@@ -8,20 +8,29 @@ answered 200 without being appended twice.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from hub.clock import Clock
 from hub.log import EVENTS, REJECTED, Entry, EntryTooLarge, Log, LogError
 from ingest.admission import Stay
 from ingest.dedupe import Known, Seen, digest_of
 from ingest.happenings import Happenings
+from ingest.spool import SpoolFull
 from ingest.validate import Valid
 
 Promise = asyncio.Future[bool]
 
 RECALLED: Final = 100_000
 """Records read at the start, for their ids; a second or two of reading."""
+
+
+class Appending(Protocol):
+    """A log as far as it is needed here, or the way around one."""
+
+    async def append(self, stream: str, entries: Sequence[Entry]) -> object:
+        """As `Log.append`; may raise SpoolFull, too."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +55,7 @@ class Keeping:
 
     def __init__(
         self,
-        log: Log,
+        log: Appending,
         seen: Seen[Promise],
         happenings: Happenings,
         clock: Clock,
@@ -94,19 +103,19 @@ class Keeping:
         done, _ = await asyncio.wait((task,), timeout=self._seconds)
         return task.result() if done else "log_slow"
 
-    async def recall(self, since: float) -> int:
-        """Learn the ids that the log took since then, at most RECALLED; returns how many.
+    async def recall(self, log: Log, since: float) -> int:
+        """Learn the ids that a log took since then, at most RECALLED; returns how many.
 
         A client whose answer was lost when a process died sends its events again to the next one.
         """
         learnt = 0
-        for status in await self._log.status():
+        for status in await log.status():
             if status.stream != EVENTS:
                 continue
             for span in status.spans:
-                offset = await self._log.offset_at(EVENTS, span.partition, since)
+                offset = await log.offset_at(EVENTS, span.partition, since)
                 offset = max(offset, span.end - RECALLED // len(status.spans))
-                while records := await self._log.read(EVENTS, span.partition, offset, 1_000):
+                while records := await log.read(EVENTS, span.partition, offset, 1_000):
                     offset = records[-1].offset + 1
                     headers = [dict(record.headers) for record in records]
                     known = [
@@ -129,7 +138,7 @@ class Keeping:
         try:
             return await self._appended(ticket)
         except LogError as error:
-            return "event_too_large" if isinstance(error, EntryTooLarge) else "log_unavailable"
+            return _code_of(error)
         except Exception as error:
             self._happenings.failed(error)
             return "internal"
@@ -156,3 +165,13 @@ class Keeping:
         if ticket.duplicates:
             self._happenings.duplicated(ticket.source, ticket.duplicates)
         return ""
+
+
+def _code_of(error: LogError) -> str:
+    match error:
+        case EntryTooLarge():
+            return "event_too_large"
+        case SpoolFull():
+            return "spool_full"
+        case _:
+            return "log_unavailable"

@@ -23,6 +23,7 @@ from ingest.admission import Room
 from ingest.app import App
 from ingest.connection import Server
 from ingest.dedupe import Seen
+from ingest.detour import Detour, Spooled
 from ingest.happenings import Happenings
 from ingest.intake import Intake
 from ingest.keeping import Keeping, Promise
@@ -54,7 +55,12 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    settings: IngestSettings, folder: Path, log: Log, clock: Clock, *, shared: bool = False
+    settings: IngestSettings,
+    folder: Path,
+    log: Log | Spooled,
+    clock: Clock,
+    *,
+    shared: bool = False,
 ) -> AsyncIterator[Serving]:
     """Listen until the end of the block; then hear out what is in flight. The log stays open.
 
@@ -68,14 +74,15 @@ async def serving(
     metrics = Metrics()
     happenings = Happenings(metrics, clock, sources.by_name)
     seen: Seen[Promise] = Seen(ingest.dedupe_ids, ingest.dedupe_seconds, clock.steady())
-    keeping = Keeping(log, seen, happenings, clock, ingest.answer_seconds)
+    way = Detour(log, happenings, ingest.spool.after_seconds) if isinstance(log, Spooled) else log
+    keeping = Keeping(way, seen, happenings, clock, ingest.answer_seconds)
     intake = Intake(sources, rules, keeping, happenings, clock, ingest.compat)
     room = Room(ingest.max_bytes_in_flight, ingest.max_requests_in_flight)
 
-    async def ready() -> None:
+    async def ready() -> str | None:
         if app.stopping:
             raise Stopping
-        await log.ready()
+        return await way.ready()
 
     app = App(intake, room, happenings, clock, ingest, health_routes(metrics, ready))
     server = Server(
@@ -88,11 +95,11 @@ async def serving(
     )
     async with AsyncExitStack() as stack:
         # Dying goes upwards: no new connections and requests first, then appends under way.
+        if isinstance(way, Detour):
+            stack.push_async_callback(way.close)
         stack.push_async_callback(keeping.close)
         if ingest.dedupe_recall_seconds:
-            # Best effort: without it the hub serves, and takes some retries for new events.
-            with suppress(LogError):
-                await keeping.recall(clock.now() - ingest.dedupe_recall_seconds)
+            await _recall(keeping, log, clock.now() - ingest.dedupe_recall_seconds)
         runner = web.ServerRunner(server, shutdown_timeout=ingest.stop_seconds)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -106,6 +113,20 @@ async def serving(
             yield Serving(site.port, app)
         finally:
             happenings.stopping()
+
+
+async def _recall(keeping: Keeping, log: Log | Spooled, since: float) -> None:
+    """Learn what was taken lately, and all that is spooled.
+
+    Best effort: without it the hub serves, and takes some retries for new events.
+    """
+    pasts = (
+        [(log.log, since), (log.spool.file, 0.0)] if isinstance(log, Spooled) else [(log, since)]
+    )
+    for past, begin in pasts:
+        if past is not None:
+            with suppress(LogError):
+                await keeping.recall(past, begin)
 
 
 @contextmanager

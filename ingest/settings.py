@@ -25,6 +25,30 @@ Compat = Literal["strict", "segment"]
 KeyHash = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
+class SpoolSettings(BaseModel):
+    """What is done with events while Kafka is away."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = Field(
+        True, description="Keep events on this machine while Kafka is away; else they get a 503."
+    )
+    path: Path = Field(
+        Path("var/spool"),
+        description="Folder on a local disk, from the settings file on; processes share it.",
+    )
+    after_seconds: PositiveFloat = Field(
+        1.0,
+        description="Seconds that Kafka may take before the spool does; below `answer_seconds`.",
+    )
+    max_bytes: PositiveInt = Field(
+        1_073_741_824, description="Bytes of events spooled; beyond them the answer is 429."
+    )
+    max_seconds: PositiveFloat = Field(
+        86_400.0, description="Seconds since the oldest spooled event; beyond them it is 429."
+    )
+
+
 class Ingest(BaseModel):
     """The process: its socket, its limits, its deadlines."""
 
@@ -84,6 +108,9 @@ class Ingest(BaseModel):
     )
     dedupe_recall_seconds: NonNegativeFloat = Field(
         600.0, description="Seconds of the log whose message ids are read at the start."
+    )
+    spool: SpoolSettings = Field(
+        default_factory=lambda: SpoolSettings(), description="While Kafka is away."
     )
 
     @field_validator("trusted_proxies")

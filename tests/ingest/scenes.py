@@ -7,7 +7,7 @@ import base64
 import gzip
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from yarl import URL
 from hub.clock import Clock, FakeClock
 from hub.log import EVENTS, REJECTED, STREAMS, Entry, Log, LogUnavailable, Place
 from hub.log.memory import MemoryLog
+from ingest.detour import Spooled
 from ingest.keys import hash_of
 from ingest.serving import Serving, serving
-from ingest.settings import Ingest, IngestSettings, SourceSettings
+from ingest.settings import Ingest, IngestSettings, SourceSettings, SpoolSettings
+from ingest.spool import Spool
 
 KEY = "shopKEYshopKEYshopKEYshopKEY0001"
 OTHER = "shopKEYshopKEYshopKEYshopKEY0002"
@@ -181,11 +183,32 @@ def settings(
 async def hub_of(
     asked: IngestSettings, log: Log | None = None, folder: Path | None = None
 ) -> AsyncIterator[Hub]:
-    """A hub that runs until the end of the block; its clock stands still until it is told."""
+    """A hub that runs until the end of the block; its clock stands still until it is told.
+
+    With a folder named by the spool's settings it has a spool beside its log.
+    """
     log = log or MemoryLog()
     clock = FakeClock()
-    async with (
-        serving(asked, folder or Path(), log, clock) as process,
-        aiohttp.ClientSession(auto_decompress=False) as client,
-    ):
-        yield Hub(process, log, clock, client)
+    async with AsyncExitStack() as stack:
+        way: Log | Spooled = log
+        if asked.ingest.spool.path.is_absolute():
+            way = await stack.enter_async_context(spooled(log, asked.ingest.spool, clock))
+        process = await stack.enter_async_context(serving(asked, folder or Path(), way, clock))
+        session = aiohttp.ClientSession(auto_decompress=False)
+        yield Hub(process, log, clock, await stack.enter_async_context(session))
+
+
+@asynccontextmanager
+async def spooled(
+    log: Log, asked: SpoolSettings, clock: Clock | None = None
+) -> AsyncIterator[Spooled]:
+    """A log with a spool beside it."""
+
+    async def opening() -> Log:
+        return log
+
+    spool = await Spool.open(asked, asked.path, clock or FakeClock())
+    try:
+        yield Spooled(log, opening, spool)
+    finally:
+        await spool.close()

@@ -11,6 +11,7 @@ is asked of the file in the transaction that does it, never of a copy in memory.
     reader    one member, as the log's protocol has it
     doorbell  how a process hears that another has written
     retention what is deleted, a little at a time
+    spool     what a file can do besides when it is a spool
     log       the whole
 """
 

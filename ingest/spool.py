@@ -1,0 +1,169 @@
+"""The spool: where events wait on this machine's disk while the log is away.
+
+The ingest processes of a machine share one folder: a SQLite file in which all appends have one
+order, a byte that says which way appends go, and a lock whose holder drains the file.
+
+The law: an append is in the file before the byte says so, and the byte is taken back only within
+a transaction that finds the file empty. Who begins after another was answered therefore finds the
+byte set, or the other's entries drained; nothing overtakes, whichever process it comes to.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import mmap
+import sqlite3
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+from hub.clock import Clock
+from hub.log import Entry, Log, LogMisconfigured, LogUnavailable, Record
+from hub.log import settings as set_
+from hub.log.size import measured
+from hub.log.sqlite import SqliteLog
+from hub.log.sqlite.spool import Holding, drop, holding
+from ingest.settings import SpoolSettings
+
+_KEPT: Final = math.inf
+"""Seconds after which the file may delete records by itself: none is deleted undrained."""
+
+
+class SpoolFull(LogUnavailable):
+    """The spool holds as much, or as old events, as it may."""
+
+
+class Way(IntEnum):
+    """Which way appends go, for all processes of the machine."""
+
+    STRAIGHT = 0
+    """To the log."""
+    ROUND = 1
+    """Into the spool."""
+    WAIT = 2
+    """Nowhere for a moment: the last of the spool is being drained."""
+
+
+class Spool:
+    """The spool of a machine, as one process has it open."""
+
+    def __init__(
+        self, file: SqliteLog, folder: Path, settings: SpoolSettings, clock: Clock
+    ) -> None:
+        self._file = file
+        self._settings = settings
+        self._clock = clock
+        self._held = Holding()
+        with ExitStack() as opening:
+            self._byte = opening.enter_context(_shared_byte(folder / "way"))
+            self._lock = opening.enter_context((folder / "turn").open("ab"))
+            self._open = opening.pop_all()
+
+    @classmethod
+    async def open(cls, settings: SpoolSettings, folder: Path, clock: Clock) -> Spool:
+        """The spool in `folder`, made if there is none. Raises LogMisconfigured, LogUnavailable."""
+        set_up = set_.SqliteLog(path=folder / "spool.db", partitions=1, retention_seconds=_KEPT)
+        file = await SqliteLog.open(set_up, clock=clock)
+        try:
+            spool = cls(file, folder, settings, clock)
+            if (await spool.weigh()).records:
+                spool.go_round()
+        except OSError as error:
+            await file.close()
+            raise LogMisconfigured(f"{folder} cannot be a spool: {error}") from None
+        except BaseException:
+            await file.close()
+            raise
+        return spool
+
+    @property
+    def file(self) -> Log:
+        """What is spooled, to be looked into."""
+        return self._file
+
+    @property
+    def way(self) -> Way:
+        """Which way an append is to go now."""
+        return Way(self._byte[0])
+
+    def go_round(self) -> None:
+        """From now on appends go into the spool."""
+        self._byte[0] = Way.ROUND
+
+    def wait(self) -> None:
+        """For a moment appends wait, so that the spool becomes empty."""
+        self._byte[0] = Way.WAIT
+
+    async def append(self, stream: str, entries: Sequence[Entry]) -> None:
+        """Keep durably, as `Log.append`. Raises SpoolFull, LogUnavailable or EntryTooLarge."""
+        size = measured(entries)
+        self._check(size)
+        held = self._held
+        self._held = replace(held, records=held.records + len(entries), bytes=held.bytes + size)
+        await self._file.append(stream, entries)
+        if self.way is Way.STRAIGHT:
+            self.go_round()
+
+    async def first(self, stream: str, limit: int) -> Sequence[Record]:
+        """The oldest records of a stream, up to `limit`."""
+        return await self._file.read(stream, 0, 0, limit)
+
+    async def drop(self, stream: str, last: Record) -> None:
+        """Forget a stream's records up to `last`: the log has them."""
+        await self._file.do(lambda db: drop(db, stream, last.offset + 1))
+
+    async def emptied(self) -> bool:
+        """Whether nothing is left; then appends go straight again, from this moment on."""
+
+        def deed(db: sqlite3.Connection) -> bool:
+            if holding(db).records:
+                return False
+            # Nobody can write to the file before this transaction ends.
+            self._byte[0] = Way.STRAIGHT
+            return True
+
+        return await self._file.do(deed)
+
+    async def weigh(self) -> Holding:
+        """What the spool holds now, of all processes."""
+        self._held = await self._file.ask(holding)
+        return self._held
+
+    async def ready(self) -> None:
+        """Return when the spool takes events; raises SpoolFull or LogUnavailable."""
+        self._check(0)
+        await self._file.ready()
+
+    def take_turn(self) -> bool:
+        """Whether it is this process that drains; so it is until it ends, however that happens."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Let go of the folder; what is spooled stays for the next."""
+        await self._file.close()
+        self._open.close()
+
+    def _check(self, size: int) -> None:
+        most, longest = self._settings.max_bytes, self._settings.max_seconds
+        if self._held.bytes + size > most:
+            raise SpoolFull(f"the spool holds {self._held.bytes:,} of {most:,} bytes")
+        if self._clock.now() - self._held.oldest > longest:
+            raise SpoolFull(f"the spool holds an event that is older than {longest:g} s")
+
+
+def _shared_byte(path: Path) -> mmap.mmap:
+    """The first byte of a file, as all processes see it. It costs no call to look at it."""
+    with path.open("ab") as made:
+        if not made.tell():
+            # Appended, so that it overwrites nothing when two processes make the file at once.
+            made.write(bytes([Way.STRAIGHT]))
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), 1)
