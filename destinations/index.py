@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import Final, TypeVar
 
 from destinations.happenings import IndexHappenings
 from destinations.index_file import IndexFile
+from destinations.settings import Delivery
 from destinations.slot import Slot
 from hub.clock import Clock
 from hub.log import EVENTS, Log, LogError, Place, Record, Span
@@ -45,11 +45,9 @@ T = TypeVar("T")
 class Index:
     """What this process knows of the log; `window` in seconds. Belongs to one event loop."""
 
-    def __init__(
-        self, folder: Path, log: Log, clock: Clock, tells: IndexHappenings, window: float
-    ) -> None:
-        self.window = window
-        self._folder = folder
+    def __init__(self, delivery: Delivery, log: Log, clock: Clock, tells: IndexHappenings) -> None:
+        self.window = delivery.dedupe_seconds
+        self._folder = delivery.index_path
         self._log = log
         self._clock = clock
         self._tells = tells

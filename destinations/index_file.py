@@ -87,14 +87,6 @@ CREATE TABLE spans (                   -- what was taken in
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PagePlace:
-    """A page of the ledger that may tell of an event: of which instance, and where it stands."""
-
-    destination: str
-    place: Place
-
-
 @dataclass(slots=True)
 class _Waiting:
     """What waits for the next transaction."""
@@ -309,19 +301,26 @@ class IndexFile:
         )
         return [(stream, Place(*unpacked(place))) for stream, place in found]
 
-    def pages(self, place: Place) -> list[PagePlace]:
-        """The pages of the ledger that may tell of the event at `place`, the oldest first."""
+    def pages(
+        self, partition: int, first: int, end: int, destination: str | None, limit: int
+    ) -> list[Place]:
+        """Pages that may tell of events from `first` to `end` (exclusive), the first `limit`; of
+        one instance or of all.
+        """
         self.flush()
         found = self._all(
             "WITH RECURSIVE sizes (bits) AS (SELECT 0 UNION SELECT bits + 1 FROM sizes"
-            " WHERE bits < ?3) SELECT destination, offset FROM sizes CROSS JOIN pages"
-            " ON partition = ?1 AND size = bits AND low > ?2 - (1 << bits) AND low <= ?2"
-            " WHERE high >= ?2 ORDER BY offset",
-            place.partition,
-            place.offset,
+            " WHERE bits < ?5) SELECT offset FROM sizes CROSS JOIN pages"
+            " ON partition = ?1 AND size = bits AND low > ?2 - (1 << bits) AND low < ?3"
+            " WHERE high >= ?2 AND (?6 IS NULL OR destination = ?6) ORDER BY offset LIMIT ?4",
+            partition,
+            first,
+            end,
+            limit,
             OFFSET_BITS,
+            destination,
         )
-        return [PagePlace(name, Place(place.partition, offset)) for name, offset in found]
+        return [Place(partition, offset) for (offset,) in found]
 
     def lane(self, partition: int, key: bytes, first: int, end: int) -> list[int]:
         """Offsets from `first` to `end` (exclusive) of events of this key."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from pydantic import Field, PositiveFloat, ValidationError
+from pydantic import Field, PositiveFloat, SecretStr, ValidationError
 
 from destinations import registry
 from destinations.instance import Instance, Table
@@ -24,6 +25,20 @@ class Delivery(Table):
     )
     commit_seconds: PositiveFloat = Field(
         1.0, description="Seconds between commits of what is finished."
+    )
+    dedupe_seconds: float = Field(
+        86_400.0,
+        ge=0,
+        description="Seconds after which a messageId that was accepted counts as a new event.",
+    )
+    index_path: Path = Field(
+        Path("var/index"),
+        description="A folder for what is known of the log; it can be deleted, and is made again.",
+    )
+    admin_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Who shows it as a Bearer may ask under /admin; nobody if unset.",
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from destinations.follower import Follower
 from destinations.happenings import IndexHappenings
 from destinations.index import Index
+from destinations.settings import Delivery
 from hub.clock import SystemClock
 from hub.log import DEAD_LETTERS, DELIVERIES, EVENTS, Entry
 from hub.log.memory import MemoryLog
@@ -28,7 +29,8 @@ class Scene:
         self.log = MemoryLog(MemorySettings(partitions=2))
         self.metrics = Metrics()
         clock, tells = SystemClock(), IndexHappenings(self.metrics)
-        self.index = Index(folder, self.log, clock, tells, window)
+        delivery = Delivery(index_path=folder, dedupe_seconds=window)
+        self.index = Index(delivery, self.log, clock, tells)
         self.follower = Follower(self.index, self.log, clock, tells)
 
     def known(self, stream: str = EVENTS) -> int:

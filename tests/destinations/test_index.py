@@ -12,6 +12,7 @@ from destinations.follower import Follower
 from destinations.happenings import IndexHappenings
 from destinations.index import AGAIN_SECONDS, Index
 from destinations.index_file import IndexFile
+from destinations.settings import Delivery
 from hub.clock import FakeClock
 from hub.log import EVENTS, LogUnavailable, Place, Record, Span
 from hub.log.memory import MemoryLog
@@ -32,8 +33,9 @@ class Scene:
         self.metrics = Metrics()
         self.tells = IndexHappenings(self.metrics)
 
-    def index(self, log: MemoryLog | None = None) -> Index:
-        return Index(self.folder, log or self.log, self.clock, self.tells, DAY)
+    def index(self) -> Index:
+        delivery = Delivery(index_path=self.folder, dedupe_seconds=DAY)
+        return Index(delivery, self.log, self.clock, self.tells)
 
     async def append(self, *numbers: int) -> Sequence[Record]:
         """Events of these numbers, and so ids, each a second after the other."""

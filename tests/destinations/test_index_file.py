@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from destinations.index_file import SLICES, IndexFile, PagePlace
+from destinations.index_file import SLICES, IndexFile
 from hub.log import DEAD_LETTERS, DELIVERIES, EVENTS, Place, Record, Span
 from tests.destinations.invented import NOW, record
 
@@ -157,7 +157,17 @@ def test_pages_are_found_by_an_offset(file: IndexFile) -> None:
     ranges = [(0, 9), (10, 19), (12, 12), (0, 1_000_000), (13, 99)]
     _feed(file, [_page(n, low, high) for n, (low, high) in enumerate(ranges)])
 
-    assert [PagePlace("crm", Place(0, n)) for n in (1, 2, 3)] == file.pages(Place(0, 12))
+    assert [Place(0, n) for n in (1, 2, 3)] == file.pages(0, 12, 13, None, 10)
+
+
+def test_pages_are_found_by_a_range(file: IndexFile) -> None:
+    """All that touch the range, and no more than are asked for."""
+    ranges = [(0, 9), (10, 19), (20, 29), (0, 1_000_000), (30, 39)]
+    _feed(file, [_page(n, low, high) for n, (low, high) in enumerate(ranges)])
+
+    assert [1, 2, 3] == [page.offset for page in file.pages(0, 15, 30, "crm", 10)]
+    assert [1, 2] == [page.offset for page in file.pages(0, 15, 30, None, 2)]
+    assert [] == file.pages(0, 15, 30, "ads", 10)
 
 
 def test_a_lane_is_found_by_its_key(file: IndexFile) -> None:
@@ -186,8 +196,8 @@ def test_a_sweep_takes_what_the_log_has_deleted(file: IndexFile) -> None:
     left = [n for n in range(100) if file.events(f"m0-{n}", 1)]
 
     assert list(range(60, 100)) == left
-    assert [] == file.pages(Place(0, 59))
-    assert 1 == len(file.pages(Place(0, 60)))
+    assert [] == file.pages(0, 59, 60, None, 10)
+    assert 1 == len(file.pages(0, 60, 61, None, 10))
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
