@@ -4,13 +4,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 NODE := tests/journey/node
 
-.PHONY: run test lint lock clean
+.PHONY: run test faults lint lock clean
 
 run: .venv/.run
 	$(BIN)/python deploy/demo.py $(ARGS)
 
 test: lint $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 	$(BIN)/python -m pytest $(ARGS)
+
+# Breaks a hub in every way there is; SCENARIO, SEED and N pick a line of the table, and its size.
+faults: .venv/.test
+	$(BIN)/python -m tests.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(N),--count $(N)) \
+	  $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check

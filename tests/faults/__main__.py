@@ -1,0 +1,61 @@
+"""`python -m tests.faults [SCENARIO]`: breaks a hub in every way, and ends with a table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from tests.faults import table
+from tests.faults.play import Line
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.suite import Logs, run
+
+
+def main() -> int:
+    """Run what was asked for; 1 when a promise was broken."""
+    options = _options()
+    lines: list[Line] = []
+    logs = Logs()
+    try:
+        for name in options.scenario or SCENARIOS:
+            for seed in options.seed or range(1, options.seeds + 1):
+                lines.append(asyncio.run(_line(name, seed, logs, options)))
+                print(" | ".join(table.cells(lines[-1])), flush=True)
+                if not lines[-1].sound:
+                    print(table.faults(lines[-1]), flush=True)
+    finally:
+        logs.close()
+        print("\n" + table.table(lines))
+    return 0 if all(line.sound for line in lines) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument(
+        "scenario", nargs="*", choices=[[], *SCENARIOS], help="all if none is named"
+    )
+    parser.add_argument("--seed", type=int, action="append", help="this seed, and no other")
+    parser.add_argument("--seeds", type=int, default=2, help="seeds of each, from 1 on")
+    parser.add_argument("--log", default="", help="kafka or sqlite; each scenario's own otherwise")
+    parser.add_argument("-n", "--count", type=int, help="so many events, or rebalances")
+    parser.add_argument("--seconds", type=float, help="how long what is timed lasts")
+    return parser.parse_args()
+
+
+async def _line(name: str, seed: int, logs: Logs, options: argparse.Namespace) -> Line:
+    scenario = SCENARIOS[name]
+    kind = options.log or scenario.log[0]
+    return await run(
+        name,
+        scenario,
+        seed,
+        kind,
+        logs.broker(kind),
+        count=options.count,
+        seconds=options.seconds,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""One run: a hub under load, the script that breaks it, and the verdict when all is quiet again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.log import LogError
+from tests.faults import witness
+from tests.faults.checker import Span, Vendor, Verdict, judge
+from tests.faults.load import Load, Shape
+from tests.faults.stage import DELIVERY, INGEST, INSTANCES, Stage, until
+from tests.faults.witness import Journal
+
+# Seconds. Nothing new at any vendor for so long, and what is missing is lost: longer than any
+# patience of the hub's that a scenario leaves it, the breaker's of a minute and then some.
+QUIET = 90.0
+# What is delivered is on the ledger within the pages' linger.
+BALANCED = 30.0
+LOOK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What breaks, how the load is, and what is expected beyond that nothing is lost.
+
+    `log`: the kinds it runs on, the first by default; `cluster` is a Kafka of three brokers.
+    `once`: no event may be seen twice even by a vendor that keeps no ids. `settings` are more of
+    the hub's. `events`: how many are sent at least; the script may take longer.
+    """
+
+    sentence: str
+    script: Callable[[Play], Awaitable[None]]
+    log: Sequence[str] = ("kafka", "sqlite")
+    instances: Sequence[str] = ("keyed", "plain", "ads")
+    shape: Shape = field(default_factory=Shape)
+    events: int = 1_500
+    once: bool = False
+    skewed: bool = False
+    settings: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the table."""
+
+    scenario: str
+    seed: int
+    log: str
+    verdicts: Sequence[Verdict]
+    once: bool
+    peak: int
+    seconds: float
+    troubles: Sequence[str]
+
+    @property
+    def sound(self) -> bool:
+        """Whether all promises were kept, and no process ended as it should not."""
+        exact = not self.once or not any(verdict.repeated for verdict in self.verdicts)
+        return exact and not self.troubles and all(verdict.sound for verdict in self.verdicts)
+
+
+@dataclass(slots=True)
+class Play:
+    """What a script has at hand.
+
+    `rounds`: how often a fault comes. `count` and `seconds`, when given, say how often and how long
+    where a scenario is about that.
+    """
+
+    stage: Stage
+    load: Load
+    die: random.Random
+    broker: Any
+    journal: Journal
+    rounds: int
+    count: int | None = None
+    seconds: float | None = None
+    broken: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
+    troubles: list[str] = field(default_factory=list)
+
+    # When
+
+    async def more(self, events: int) -> None:
+        """Wait until so many more events are accepted."""
+        goal = self.load.accepted + events
+
+        async def reached() -> bool:
+            return self.load.accepted >= goal
+
+        if not await until(reached, QUIET):
+            raise AssertionError(f"no events were accepted for long: {self.load.answers}")
+
+    async def moments(self, least: float, most: float) -> None:
+        """A while, by the die."""
+        await asyncio.sleep(self.die.uniform(least, most))
+
+    # What
+
+    async def killed(self, name: str) -> None:
+        """SIGKILL, a moment of absence, and a new process in its place."""
+        await self.stage.end(name, signal.SIGKILL)
+        await self.moments(0.0, 2.0)
+        await self.stage.begin(name)
+
+    async def restarted(self, name: str) -> None:
+        """Asked to stop, which it must do well, and begun again."""
+        await self.stopped(name)
+        await self.stage.begin(name)
+
+    async def stopped(self, name: str) -> None:
+        status = await self.stage.end(name)
+        if status:
+            self.troubles.append(f"{name} ended with {status}: {self.stage.said(name)[-500:]}")
+
+    @contextmanager
+    def away(self, *places: str) -> Iterator[None]:
+        """What no vendor, or none of `places`, can be blamed for meanwhile."""
+        begun = time.time()
+        try:
+            yield
+        finally:
+            for place in places or self.stage.instances:
+                self.broken[place].append((begun, time.time()))
+
+    @asynccontextmanager
+    async def fault(self, *places: str, **fault: Any) -> AsyncIterator[None]:
+        """A fault at some vendors, or at all of them, until the end of the block."""
+        with self.away(*places):
+            for place in places or self.stage.instances:
+                await self.stage.ask(place, **fault)
+            yield
+            for place in places or self.stage.instances:
+                await self.stage.ask(place)
+
+
+async def played(play: Play, scenario: Scenario) -> None:
+    """The load, and the script beside it; returns when every client has its last answer."""
+    watching = asyncio.create_task(_watching(play))
+    sending = asyncio.create_task(play.load.run())
+    scripted = asyncio.create_task(_scripted(play, scenario))
+    try:
+        await asyncio.gather(sending, scripted)
+    finally:
+        for task in (sending, scripted, watching):
+            task.cancel()
+        await asyncio.gather(sending, scripted, watching, return_exceptions=True)
+
+
+async def _scripted(play: Play, scenario: Scenario) -> None:
+    await scenario.script(play)
+    play.load.enough.set()
+
+
+async def _watching(play: Play) -> None:
+    while True:
+        play.journal.follow()
+        play.stage.look()
+        await asyncio.sleep(LOOK)
+
+
+async def settled(play: Play) -> None:
+    """Wait until each vendor has all that was accepted, or nothing new comes for long."""
+    wanted = {
+        one
+        for one, event in play.load.sent.items()
+        if event.accepted is not None and not event.poison
+    }
+    play.journal.grew_at = time.time()
+    while any(wanted - play.journal.ids[name] for name in play.stage.instances):
+        if time.time() - play.journal.grew_at > QUIET:
+            return
+        await asyncio.sleep(LOOK)
+        play.journal.follow()
+        play.stage.look()
+
+
+async def judged(play: Play) -> list[Verdict]:
+    """The verdicts, as soon as they are sound, and else when the ledger has had its time."""
+    log = await witness.opened(play.stage.log)
+    found: list[Verdict] = []
+
+    async def sound() -> bool:
+        with contextlib.suppress(LogError):
+            play.journal.follow()
+            told = await witness.told(log)
+            records = (
+                await witness.accepted(log) if told else {}
+            )  # without a ledger nothing balances
+            found[:] = [
+                judge(
+                    play.load.sent,
+                    records,
+                    Vendor(
+                        name,
+                        INSTANCES[name].dedupes,
+                        play.journal.took[name],
+                        told.get(name, {}),
+                        play.broken[name],
+                    ),
+                )
+                for name in play.stage.instances
+            ]
+        return bool(found) and all(verdict.sound for verdict in found)
+
+    try:
+        await until(sound, BALANCED, 0.5)
+    finally:
+        await log.close()
+    return found
+
+
+async def ended(play: Play) -> None:
+    """Every process of the hub is asked to stop, and does."""
+    await asyncio.gather(
+        *(play.stopped(name) for name in (*DELIVERY, *INGEST) if name in play.stage.running)
+    )
+
+
+def misses(play: Play) -> Mapping[str, int]:
+    """How many accepted events each vendor has not taken; for a word in between."""
+    wanted = {one for one, event in play.load.sent.items() if event.accepted is not None}
+    return {name: len(wanted - play.journal.ids[name]) for name in play.stage.instances}

@@ -1,0 +1,122 @@
+"""The scenarios, as a table: what breaks, by which script, under which load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.faults import scripts
+from tests.faults.load import Shape
+from tests.faults.play import Scenario
+from tests.faults.stage import DELIVERY, INGEST
+
+HUBSPOT_EXPIRED = {
+    "status": "error",
+    "category": "EXPIRED_AUTHENTICATION",
+    "message": "The OAuth token used to make this call expired 9 second(s) ago.",
+}
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "calm": Scenario("Nothing breaks.", scripts.calm, once=True),
+    # Processes
+    "ingest-killed": Scenario(
+        "SIGKILL of an ingest at work, again and again.", scripts.killing(INGEST), once=True
+    ),
+    "delivery-killed": Scenario(
+        "SIGKILL of a worker at work, again and again.", scripts.killing(DELIVERY)
+    ),
+    "both-killed": Scenario(
+        "SIGKILL of one of each at once, again and again.", scripts.killing(INGEST, DELIVERY)
+    ),
+    "all-killed": Scenario(
+        "SIGKILL of all four at once, again and again.", scripts.everybody_killed
+    ),
+    "process-frozen": Scenario("A process hangs and goes on, again and again.", scripts.frozen),
+    "rolling-restart": Scenario(
+        "Each process is stopped and begun again, under load.", scripts.rolling_restart, once=True
+    ),
+    "rebalances": Scenario(
+        "200 forced rebalances of every group (N= sets how many).",
+        scripts.rebalances,
+        shape=Shape(rate=60.0),
+    ),
+    # The log
+    "broker-killed": Scenario("SIGKILL of the broker, again and again.", scripts.broker_killed),
+    "broker-frozen": Scenario("The broker hangs for 10 s, again and again.", scripts.broker_frozen),
+    "cluster-minority": Scenario(
+        "One of three brokers is killed or hangs, leaders and all; then another; then the third.",
+        scripts.cluster_minority,
+        log=("cluster",),
+    ),
+    "cluster-majority": Scenario(
+        "Two of three brokers are killed, and come back.",
+        scripts.cluster_majority,
+        log=("cluster",),
+    ),
+    "kafka-away": Scenario("Kafka is stopped for 60 s, under load.", scripts.kafka_away),
+    "broker-disk-full": Scenario(
+        "The broker's disk is full, and it ends; then there is room.", scripts.broker_disk_full
+    ),
+    "ingest-disk-full": Scenario(
+        "The disk of both ingests is full, while Kafka is away.", scripts.ingest_disk_full
+    ),
+    "disk-full": Scenario(
+        "The one disk of the embedded log is full, again and again.",
+        scripts.disk_full,
+        log=("sqlite",),
+    ),
+    # Vendors
+    "vendor-429": Scenario(
+        "429 with Retry-After.", scripts.misbehaving(status=429, headers={"retry-after": "1"})
+    ),
+    "vendor-429-mute": Scenario("429 without Retry-After.", scripts.misbehaving(status=429)),
+    "vendor-500": Scenario("500 and a page of HTML.", scripts.misbehaving(html=True, status=500)),
+    "vendor-hangs": Scenario("No answer, and nothing taken.", scripts.misbehaving(hang=True)),
+    "vendor-closes": Scenario("Taken, and hung up on.", scripts.misbehaving(close=True)),
+    "vendor-cuts": Scenario("Taken, and the answer breaks off.", scripts.misbehaving(cut=True)),
+    "vendor-truncates": Scenario(
+        "Taken, and 200 with half a JSON.",
+        scripts.misbehaving("ads", "crm", truncate=True),
+        instances=("keyed", "ads", "crm"),
+    ),
+    "vendor-slow": Scenario("Ten times slower.", scripts.misbehaving(slow=0.5)),
+    "vendor-late": Scenario(
+        "Taken after we gave the request up.", scripts.misbehaving(slow=4.0, share=0.1)
+    ),
+    "token-revoked": Scenario(
+        "Every credential is refused for a while, again and again.",
+        scripts.token_revoked,
+        instances=("keyed", "ads", "mail", "crm"),
+    ),
+    "refresh-race": Scenario(
+        "Access tokens end all the time, in both workers at once.",
+        scripts.misbehaving("crm", status=401, body=HUBSPOT_EXPIRED, share=0.2),
+        instances=("keyed", "crm"),
+    ),
+    "dead-destination": Scenario(
+        "One of seven is dead for the whole run.",
+        scripts.one_dead,
+        instances=("keyed", "plain", "ads", "mail", "crm", "rows", "copy"),
+        shape=Shape(rate=100.0),
+    ),
+    # Events, and time
+    "clock-steps": Scenario(
+        "The clock is set an hour ahead, an hour back, and right.", scripts.clock_steps, skewed=True
+    ),
+    "storm": Scenario(
+        "The same ids over both ingests, again and again.",
+        scripts.calm,
+        shape=Shape(again=0.6),
+        once=True,
+    ),
+    "poison": Scenario(
+        "One event of a hundred is refused by every vendor.",
+        scripts.poisoned,
+        shape=Shape(poison=100),
+        once=True,
+    ),
+    "hot-key": Scenario(
+        "One user has half of all events, and workers are killed.",
+        scripts.killing(DELIVERY),
+        shape=Shape(hot=0.5),
+    ),
+}

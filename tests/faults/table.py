@@ -1,0 +1,68 @@
+"""The table that a run of the suite ends with, one line for each scenario and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.faults.play import Line
+
+COLUMNS = (
+    "scenario",
+    "log",
+    "seed",
+    "accepted",
+    "delivered",
+    "lost",
+    "out of order",
+    "twice (ids known)",
+    "twice (no ids)",
+    "ledger off",
+    "longest stall s",
+    "peak MB",
+    "took s",
+    "",
+)
+
+
+def cells(line: Line) -> list[str]:
+    """A line's cells: the fewest delivered at any vendor, and the sum of what went wrong at all."""
+    known = [verdict for verdict in line.verdicts if verdict.dedupes]
+    naive = [verdict for verdict in line.verdicts if not verdict.dedupes]
+    return [
+        line.scenario,
+        line.log,
+        str(line.seed),
+        str(max((verdict.accepted for verdict in line.verdicts), default=0)),
+        str(min((verdict.delivered for verdict in line.verdicts), default=0)),
+        str(sum(len(verdict.lost) + len(verdict.strange) for verdict in line.verdicts)),
+        str(sum(len(verdict.late) for verdict in line.verdicts)),
+        str(sum(len(verdict.repeated) for verdict in known)),
+        str(sum(len(verdict.repeated) for verdict in naive)) if naive else "-",
+        str(sum(len(verdict.unbalanced) for verdict in line.verdicts)),
+        f"{max((verdict.stall for verdict in line.verdicts), default=0.0):.1f}",
+        f"{line.peak / 1e6:.0f}",
+        f"{line.seconds:.0f}",
+        "ok" if line.sound else "BROKEN",
+    ]
+
+
+def table(lines: Sequence[Line]) -> str:
+    """The lines as a table of Markdown, which is as well read on a terminal."""
+    rows = [list(COLUMNS), *(cells(line) for line in lines)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(COLUMNS))]
+    ruler = [("-" * (width - 1) + ":") if n > 1 else "-" * width for n, width in enumerate(widths)]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in (rows[0], ruler, *rows[1:])
+    )
+
+
+def faults(line: Line) -> str:
+    """What was wrong with a line: a few ids of each kind."""
+    said = [f"{line.scenario} seed {line.seed} on {line.log}:"]
+    for verdict in line.verdicts:
+        for word in ("lost", "late", "repeated", "strange", "unbalanced"):
+            found = getattr(verdict, word)
+            if found:
+                said.append(f"  {verdict.vendor}: {len(found)} {word}, as {list(found[:5])}")
+    return "\n".join([*said, *(f"  {trouble}" for trouble in line.troubles)])
