@@ -32,6 +32,9 @@ from ingest.settings import SpoolSettings
 _KEPT: Final = math.inf
 """Seconds after which the file may delete records by itself: none is deleted undrained."""
 
+_ROOM: Final = 65_536
+"""Bytes that a spool which is ready has free: any event fits."""
+
 
 class SpoolFull(LogUnavailable):
     """The spool holds as much, or as old events, as it may."""
@@ -135,7 +138,7 @@ class Spool:
 
     async def ready(self) -> None:
         """Return when the spool takes events; raises SpoolFull or LogUnavailable."""
-        self._check(0)
+        self._check(_ROOM)
         await self._file.ready()
 
     def take_turn(self) -> bool:

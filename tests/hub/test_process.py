@@ -149,6 +149,20 @@ def test_a_traceback_names_lines_and_no_people() -> None:
     assert "jane-in-a-local" not in err
 
 
+async def test_a_state_is_told() -> None:
+    """Ready, and not quite as usual: whoever looks sees how it stands."""
+
+    async def ready() -> str:
+        return "spooling"
+
+    app = web.Application()
+    app.add_routes(health_routes(Metrics(), ready))
+    async with TestClient(TestServer(app)) as client, client.get("/readyz") as reply:
+        said = await reply.json()
+
+    assert (200, {"ok": True, "state": "spooling"}) == (reply.status, said)
+
+
 async def test_health() -> None:
     """/healthz while it turns, /readyz while `ready` returns in time, /metrics for Prometheus."""
     trouble: list[Exception | float] = []

@@ -1,6 +1,7 @@
 """Rows 59 to 61 and 63 to 66 of the drop-in checklist: when something is wrong."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,31 @@ async def test_a_log_that_is_away_is_503(start) -> None:
     assert "1" == good.headers["Retry-After"]
     assert {"success", "code", "message"} == set(good.json)
     assert 2.0 == await hub.metric('ingest_limited_total{cause="log_unavailable",source="shop"}')
+
+
+async def test_a_full_spool_is_429(start, tmp_path: Path) -> None:
+    """With a wait that is worth it; and when the log is back all goes on."""
+    log = AwayLog()
+    spool = {"path": tmp_path / "spool", "max_bytes": 3_000}
+    hub = await start(log=log, ingest={"spool": spool})
+    statuses = [(await hub.send(track(messageId=f"m-{n}"))).status for n in range(20)]
+    refused = await hub.send(track())
+    kept = statuses.count(200)
+    log.streams = ()
+
+    async def taken() -> bool:
+        return (await hub.send(track(messageId="last"))).status == 200
+
+    await until(taken)
+
+    async def drained() -> bool:
+        return len(await hub.events()) == kept + 1
+
+    await until(drained)
+
+    assert 0 < kept < 20
+    assert [200] * kept + [429] * (20 - kept) == statuses
+    assert ("too_many_requests", "30") == (refused.json["code"], refused.headers["Retry-After"])
 
 
 async def test_row_63_a_slow_log_is_not_waited_for(start) -> None:

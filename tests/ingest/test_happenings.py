@@ -3,6 +3,7 @@
 from structlog.testing import capture_logs
 
 from hub.clock import FakeClock
+from hub.log.sqlite.spool import Holding
 from hub.metrics import Metrics
 from ingest.happenings import EVERY, Happenings
 
@@ -28,6 +29,41 @@ def test_codes_of_no_table_are_no_labels() -> None:
         Happenings(metrics, FakeClock(), ["shop"]).refused("shop", ["invented"])
 
     assert b'code="schema_violation",source="shop"} 1.0' in metrics.exposition()
+
+
+def test_an_outage_is_said_at_its_begin_and_its_end() -> None:
+    """Once each, however often it is found out; the end with what was done meanwhile."""
+    metrics, clock = Metrics(), FakeClock()
+    with capture_logs() as lines:
+        happenings = Happenings(metrics, clock, [])
+        happenings.log_back()
+        for why in ("away", "still away"):
+            happenings.log_away(why)
+        during = metrics.exposition()
+        happenings.spooled(3)
+        happenings.drained(2)
+        clock.advance(7)
+        happenings.log_back()
+        happenings.log_back()
+    begin, end = lines
+
+    assert "away" == begin["why"]
+    assert (7, 3, 2) == (end["seconds"], end["spooled"], end["drained"])
+    assert b"ingest_log_away 1.0" in during
+    assert b"ingest_log_away 0.0" in metrics.exposition()
+
+
+def test_the_spool_s_oldest_has_an_age() -> None:
+    """In seconds, and none when it is empty."""
+    metrics, clock = Metrics(), FakeClock()
+    happenings = Happenings(metrics, clock, [])
+    happenings.spool_holds(Holding(2, 300, clock.now() - 5))
+    full = metrics.exposition()
+    happenings.spool_holds(Holding())
+
+    assert b"ingest_spool_oldest_seconds 5.0" in full
+    assert b"ingest_spool_bytes 300.0" in full
+    assert b"ingest_spool_oldest_seconds 0.0" in metrics.exposition()
 
 
 def test_a_fault_is_told_by_kind_and_place() -> None:

@@ -1,6 +1,7 @@
 """Both streams are durable before the answer."""
 
 import asyncio
+from pathlib import Path
 
 from hub.log import EVENTS, REJECTED
 from hub.log.memory import MemoryLog
@@ -90,3 +91,22 @@ async def test_a_process_knows_what_the_one_before_it_took(start) -> None:
 
     assert [200] * 3 == [reply.status for reply in replies]
     assert 51 == len(await second.events())
+
+
+async def test_a_process_knows_what_is_spooled(start, tmp_path: Path) -> None:
+    """A retry of what the process before could only spool is a duplicate, too."""
+    log, spool = AwayLog(), {"spool": {"path": tmp_path / "spool"}}
+    first = await start(log=log, ingest=spool)
+    await first.send(track(messageId="m"))
+    second = await start(log=log, ingest=spool)
+    again = await second.send(track(messageId="m"))
+    log.streams = ()
+
+    async def there() -> bool:
+        return bool(await second.events())
+
+    await until(there)
+
+    assert 200 == again.status
+    assert 1.0 == await second.metric('ingest_duplicates_total{source="shop"}')
+    assert ["m"] == [one["messageId"] for one in await second.events()]

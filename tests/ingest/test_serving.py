@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from hub.log.memory import MemoryLog
 from hub.settings import Misconfigured
 from ingest.serving import free_port
-from tests.ingest.scenes import HeldLog, hub_of, settings, track
+from tests.ingest.scenes import AwayLog, HeldLog, hub_of, settings, track
 
 
 async def test_what_is_in_flight_is_heard_out() -> None:
@@ -44,6 +45,21 @@ async def test_a_log_that_is_away_makes_it_not_ready() -> None:
         ready, alive = await hub.get("/readyz"), await hub.get("/healthz")
 
     assert (503, 200) == (ready.status, alive.status)
+
+
+@pytest.mark.parametrize(
+    ("most", "status", "said"), [(1_000_000, 200, "state"), (1, 503, "reason")]
+)
+async def test_with_room_in_the_spool_it_is_ready(
+    tmp_path: Path, most: int, status: int, said: str
+) -> None:
+    """The log is away: ready while events can be spooled, and the answer says how it stands."""
+    spool = {"path": tmp_path / "spool", "max_bytes": most}
+    async with hub_of(settings(ingest={"spool": spool}), AwayLog()) as hub:
+        await hub.send(track())
+        ready = await hub.get("/readyz")
+
+    assert (status, {"ok", said}) == (ready.status, set(ready.json))
 
 
 def test_a_held_port_can_be_shared() -> None:
