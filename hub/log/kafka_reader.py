@@ -1,15 +1,19 @@
-"""The reading of a topic by a group: aiokafka's consumer as a Reader."""
+"""The reading of a topic by a group: aiokafka's consumer as a Reader.
+
+The reader keeps its own places. aiokafka forgets them at every change of the group, and would begin
+again at what was committed; here a partition that stays goes on where it was.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 
-from hub.log import NO_NOTES, Committed, LogUnavailable, OnRevoke, Record
+from hub.log import NO_NOTES, Committed, LogUnavailable, OnRevoke, Record, kafka_commits
+from hub.log.kafka_assignor import Assignor
 from hub.log.kafka_client import REQUEST_TIMEOUT, log_error, stop_consumer, translated
 from hub.log.kafka_topics import Topic
 from hub.log.settings import KafkaLog
@@ -23,14 +27,24 @@ PARTITION_FETCH_BYTES = 1024 * 1024
 # at once. A partition that is resumed waits for the fetch under way, so this bounds that wait.
 FETCH_WAIT = 0.25
 
-# Seconds that a member may take in `on_revoke` before the group goes on without it. A request to
-# join is answered when all have joined, so requests need longer than that.
+# Seconds that a group waits for a member that gives signs of life to join again. A request to join
+# is answered when all have joined, so requests need longer than that.
 REBALANCE = 30.0
 REQUEST = REBALANCE + 10.0
 
-# Seconds that `open_reader` waits for its first partitions; other members may still be letting go,
-# and then `take` goes on waiting.
+# Seconds that `on_revoke` may take before its partitions move without it: a holder that hangs must
+# not starve the new member.
+REVOKE = 30.0
+
+# Signs of life in a session. A member hears of a change with its next one, and a partition that
+# moves needs two changes.
+BEATS = 20
+
+# Seconds that `open_reader` waits for the group; `take` goes on waiting.
 JOIN = 5.0
+
+# Seconds between tries to take up partitions while Kafka is away.
+PAUSE = 0.25
 
 
 def record_of(stream: str, fetched: Any) -> Record:
@@ -46,21 +60,12 @@ def record_of(stream: str, fetched: Any) -> Record:
     )
 
 
-class _Changes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
-    """Hears of a group's changes, for a reader."""
-
-    def __init__(self, reader: KafkaReader) -> None:
-        self._reader = reader
-
-    async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        await self._reader.revoked(frozenset(tp.partition for tp in revoked))
-
-    async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
-        self._reader.assigned(frozenset(tp.partition for tp in assigned))
-
-
 class KafkaReader:
-    """One member of a consumer group, on one topic."""
+    """One member of a consumer group, on one topic.
+
+    The group assigns partitions; those that others want are not `given` any more. What is held
+    follows what is given: first it is let go of, and then taken up at the committed place.
+    """
 
     def __init__(
         self,
@@ -75,10 +80,19 @@ class KafkaReader:
         self._topic = topic.name
         self._group = settings.topic_prefix + group
         self._on_revoke = on_revoke
-        self._owned: frozenset[int] = frozenset()
-        self._paused: set[int] = set()
-        self._joined = asyncio.Event()
         self._consumer: Any = None
+        self._member = ""  # as which the group knows us
+        self._changes = 0  # times that the group was shared out
+        self._assigned: frozenset[int] = frozenset()
+        self._given: frozenset[int] = frozenset()
+        self._held: dict[int, int] = {}  # the next offset to give
+        self._lost: set[int] = set()  # held, and already another's
+        self._leaving: set[int] = set()  # held, while `on_revoke` runs
+        self._paused: set[int] = set()
+        self._moved = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        self._fault: Exception | None = None
         self._closed = False
         self._arguments: dict[str, Any] = {
             **connection,
@@ -86,11 +100,9 @@ class KafkaReader:
             "group_id": self._group,
             "auto_offset_reset": "earliest",
             "enable_auto_commit": False,
-            # The sticky assignor keeps its state on its class (aiokafka 0.14), so the readers of
-            # one process would disturb one another; on one topic round robin is as even.
-            "partition_assignment_strategy": (RoundRobinPartitionAssignor,),
+            "partition_assignment_strategy": (Assignor(self),),
             "session_timeout_ms": int(settings.session_timeout * 1000),
-            "heartbeat_interval_ms": int(settings.session_timeout * 100),
+            "heartbeat_interval_ms": int(settings.session_timeout * 1000 / BEATS),
             "rebalance_timeout_ms": int(REBALANCE * 1000),
             "fetch_max_wait_ms": int(FETCH_WAIT * 1000),
             "fetch_max_bytes": FETCH_BYTES,
@@ -99,11 +111,12 @@ class KafkaReader:
 
     @property
     def partitions(self) -> frozenset[int]:
-        return self._owned
+        return frozenset(self._held)
 
     async def join(self) -> None:
         """Become a member, and wait a while for partitions."""
         await self._open()
+        self._following = asyncio.create_task(self._follow())
         waiting = asyncio.create_task(self._joined.wait())
         try:
             # An error of the group, such as missing rights, ends the wait: `take` would raise it.
@@ -120,8 +133,12 @@ class KafkaReader:
             waiting.cancel()
 
     async def take(self, limit: int, wait: float) -> Sequence[Record]:
+        """As `Reader.take`. Raises LogError, and what `on_revoke` raised."""
         if self._closed:
             raise LogUnavailable(f"the reader of {self._group} is closed")
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
         if self._consumer is None:
             await self._open()
         try:
@@ -136,72 +153,139 @@ class KafkaReader:
         except (errors.KafkaError, OSError) as error:
             # aiokafka's background work ends at such an error; the next take joins anew, and until
             # then the partitions may be another member's.
-            await self.revoked(self._owned)
             await self._drop()
             raise log_error(error, f"reading {self._topic}", self._needs()) from error
+        for tp, records in fetched.items():
+            self._held[tp.partition] = records[-1].offset + 1
         return [record_of(self._stream, one) for some in fetched.values() for one in some]
 
     def pause(self, partitions: Collection[int]) -> None:
         self._paused.update(partitions)
         if self._consumer is not None:
-            self._consumer.pause(*self._places(self._owned.intersection(partitions)))
+            self._consumer.pause(*self._places(self._assigned.intersection(partitions)))
 
     def resume(self, partitions: Collection[int]) -> None:
         self._paused.difference_update(partitions)
         if self._consumer is not None:
-            self._consumer.resume(*self._places(self._owned.intersection(partitions)))
+            self._consumer.resume(*self._places(self._open_ones().intersection(partitions)))
 
     async def commit(self, places: Mapping[int, int], notes: Mapping[int, str] = NO_NOTES) -> None:
         check_notes(notes)
-        offsets = {
-            TopicPartition(self._topic, partition): (offset, notes.get(partition, ""))
-            for partition, offset in places.items()
-            if partition in self._owned
-        }
-        if not offsets or self._consumer is None:
-            return
-        try:
-            # aiokafka retries a commit without end while the coordinator is away.
-            with translated(f"committing for group {self._group}", self._needs()):
-                async with asyncio.timeout(REQUEST_TIMEOUT):
-                    await self._consumer.commit(offsets)
-        except LogUnavailable as error:
-            # The group moved on without us: the new owner reads from the last commit.
-            if not isinstance(error.__cause__, errors.CommitFailedError | errors.IllegalStateError):
-                raise
+        with translated(f"committing for group {self._group}", self._needs()):
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                # Asked before each try: while one waited, a partition may have moved.
+                while ours := self._ours(places):
+                    commits = {p: Committed(places[p], notes.get(p, "")) for p in ours}
+                    coordinator = self._consumer._coordinator
+                    if await kafka_commits.commit(coordinator, self._topic, commits):
+                        return
+                    await asyncio.sleep(kafka_commits.PAUSE)
 
     async def committed(self, partitions: Collection[int]) -> Mapping[int, Committed]:
         if self._consumer is None:
             raise LogUnavailable(f"the reader of {self._group} is not connected")
         with translated(f"asking what group {self._group} committed", self._needs()):
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                found = await self._consumer._coordinator.fetch_committed_offsets(
-                    self._places(partitions)
+                return await kafka_commits.committed(
+                    self._consumer._coordinator, self._topic, partitions
                 )
-        last = {tp.partition: Committed(at.offset, at.metadata) for tp, at in found.items()}
-        return {partition: last.get(partition, Committed(None)) for partition in partitions}
 
     async def close(self) -> None:
         self._closed = True
+        if self._following is not None and self._following is not asyncio.current_task():
+            self._following.cancel()
+            await asyncio.wait([self._following])
         await self._drop()
+        self._held.clear()
 
-    async def revoked(self, partitions: frozenset[int]) -> None:
-        """Partitions are about to move: the last chance to commit. aiokafka's assignors are eager,
-        so all of them move, and some come back.
-        """
-        try:
-            if partitions and self._on_revoke is not None:
-                await self._on_revoke(partitions)
-        finally:
-            self._owned = frozenset()
+    # What the assignor asks and tells.
 
-    def assigned(self, partitions: frozenset[int]) -> None:
-        """The group shared its partitions out; a pause holds for those that are still ours."""
-        self._paused &= partitions
-        self._owned = partitions
-        if self._consumer is not None:
-            self._consumer.pause(*self._places(self._paused))
+    def claims(self) -> Collection[int]:
+        """What is held, as long as the group knows us: else others may have it already."""
+        return self._held.keys() - self._lost if self._known() else ()
+
+    def assigned(self, partitions: frozenset[int], wanted: frozenset[int]) -> None:
+        """The group shared its partitions out. Those that stay go on at once, where they were."""
+        if self._consumer is None:
+            return
+        self._lost |= self._held.keys() - (partitions if self._known() else frozenset())
+        self._member = self._consumer._coordinator.member_id
+        self._changes += 1
+        self._assigned = partitions
+        self._given = partitions - wanted
+        self._place(partitions)
+        self._moved.set()
+
+    def _known(self) -> bool:
+        """Whether the group did not forget us since it gave us what we hold."""
+        return self._consumer is not None and self._consumer._coordinator.member_id == self._member
+
+    def _place(self, partitions: Collection[int]) -> None:
+        """Tell aiokafka where to read on, and where not to."""
+        open_ones = self._open_ones()
+        for partition in self._assigned.intersection(partitions):
+            (tp,) = self._places([partition])
+            self._consumer.seek(tp, self._held.get(partition, 0))
+            if partition in open_ones:
+                self._consumer.resume(tp)
+            else:
+                self._consumer.pause(tp)
+
+    def _open_ones(self) -> set[int]:
+        return (self._held.keys() & self._assigned) - self._lost - self._leaving - self._paused
+
+    def _ours(self, partitions: Iterable[int]) -> set[int]:
+        return (self._held.keys() - self._lost).intersection(partitions) if self._known() else set()
+
+    async def _follow(self) -> None:
+        """Hold what is given, without end."""
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            try:
+                await self._settle()
+            except Exception as error:
+                # While Kafka is away there is nothing to tell that `take` does not tell.
+                if not isinstance(error, LogUnavailable):
+                    self._fault = error
+                await asyncio.sleep(PAUSE)
+                self._moved.set()
+
+    async def _settle(self) -> None:
+        await self._take_up(self._given - self._held.keys())
+        await self._let_go((self._held.keys() - self._given) | self._lost)
+        if self._given - self._held.keys():
+            self._moved.set()  # it came back while it was let go of
+        if self._assigned - self._given - self._held.keys():
+            self._consumer._coordinator.request_rejoin()
         self._joined.set()
+
+    async def _take_up(self, partitions: frozenset[int]) -> None:
+        """Hold partitions from their committed places on."""
+        if not partitions:
+            return
+        changes = self._changes
+        found = await self.committed(partitions)
+        if changes == self._changes:  # else they may have been another's meanwhile
+            self._held |= {partition: at.place or 0 for partition, at in found.items()}
+            self._place(partitions)
+
+    async def _let_go(self, partitions: set[int]) -> None:
+        """Give no more of these partitions, let the holder commit them, and forget them."""
+        if not partitions:
+            return
+        self._leaving |= partitions
+        self._place(partitions)
+        try:
+            if self._on_revoke is not None:
+                async with asyncio.timeout(REVOKE):
+                    await self._on_revoke(frozenset(partitions))
+        finally:
+            self._leaving -= partitions
+            self._lost -= partitions
+            self._paused -= partitions
+            for partition in partitions:
+                del self._held[partition]
 
     async def _open(self) -> None:
         consumer = AIOKafkaConsumer(**self._arguments)
@@ -213,11 +297,13 @@ class KafkaReader:
             await stop_consumer(consumer)
             raise
         self._consumer = consumer
-        consumer.subscribe([self._topic], listener=_Changes(self))
+        consumer.subscribe([self._topic])
 
     async def _drop(self) -> None:
         consumer, self._consumer = self._consumer, None
-        self._owned = frozenset()
+        self._lost |= self._held.keys()
+        self._assigned = self._given = frozenset()
+        self._moved.set()
         if consumer is not None:
             await stop_consumer(consumer)
 

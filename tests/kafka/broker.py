@@ -116,8 +116,10 @@ class Broker:
 
     @property
     def pid(self) -> int | None:
-        """The process, while it runs."""
-        return None if self._process is None else self._process.pid
+        """The process, while it runs; a broker whose disk is full has ended itself."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
 
     def start(self) -> None:
         """Format new storage and start; if someone else took a port, try others."""
@@ -140,7 +142,7 @@ class Broker:
     def revive(self) -> None:
         """Run and answer again, whatever was done to it."""
         self.thaw()
-        if self._process is None:
+        if self.pid is None:
             self.restart()
 
     def launch(self) -> None:

@@ -22,9 +22,23 @@ from hub.log import (
 from hub.log.kafka import KafkaLog
 from hub.log.kafka_topics import partitions_in_sync, topic_settings
 from tests.hub.log.kafka_scenes import settings_at
-from tests.hub.log.scenes import key_of_partition
+from tests.hub.log.scenes import key_of_partition, until
 
 pytestmark = pytest.mark.kafka
+
+
+async def create(admin: Any, *topics: NewTopic) -> None:
+    """Create topics; they are there for everybody when this returns."""
+    await admin.create_topics(list(topics))
+
+    async def led() -> bool:
+        found = await admin.describe_topics([topic.name for topic in topics])
+        return all(
+            topic["partitions"] and all(p["leader"] != -1 for p in topic["partitions"])
+            for topic in found
+        )
+
+    await until(led)
 
 
 async def test_topics_are_created_as_set(kafka_broker: str, admin: Any) -> None:
@@ -84,7 +98,7 @@ async def test_too_few_copies_in_sync_are_told(kafka_broker: str) -> None:
 async def test_a_topic_that_is_there_keeps_its_partitions(kafka_broker: str, admin: Any) -> None:
     """The topic's own count of partitions wins over the one that is set."""
     settings = settings_at(kafka_broker)
-    await admin.create_topics([NewTopic(settings.topic_prefix + EVENTS, 7, 1)])
+    await create(admin, NewTopic(settings.topic_prefix + EVENTS, 7, 1))
     log = await KafkaLog.open(settings)
 
     places = await log.append(EVENTS, [Entry(key_of_partition(6, 7), b"")])
@@ -96,7 +110,7 @@ async def test_a_topic_that_is_there_keeps_its_partitions(kafka_broker: str, adm
 async def test_topics_that_belong_together_are_created_alike(kafka_broker: str, admin: Any) -> None:
     """What is parked and delivered of an events partition has a partition of the same number."""
     settings = settings_at(kafka_broker)
-    await admin.create_topics([NewTopic(settings.topic_prefix + EVENTS, 7, 1)])
+    await create(admin, NewTopic(settings.topic_prefix + EVENTS, 7, 1))
     log = await KafkaLog.open(settings)
     counts = {status.stream: len(status.spans) for status in await log.status()}
     await log.close()
@@ -112,9 +126,7 @@ async def test_topics_that_differ_in_partitions_are_told(kafka_broker: str, admi
     events, parked, deliveries = (
         settings.topic_prefix + stream for stream in (EVENTS, PARKED, DELIVERIES)
     )
-    await admin.create_topics(
-        [NewTopic(events, 6, 1), NewTopic(parked, 4, 1), NewTopic(deliveries, 6, 1)]
-    )
+    await create(admin, NewTopic(events, 6, 1), NewTopic(parked, 4, 1), NewTopic(deliveries, 6, 1))
 
     with pytest.raises(LogMisconfigured) as caught:
         await KafkaLog.open(settings)
@@ -134,7 +146,7 @@ async def test_a_topic_that_would_lose_records_is_told(
     """Tokens that would expire, and events of which a key's last would stay, are refused."""
     settings = settings_at(kafka_broker)
     name = settings.topic_prefix + stream
-    await admin.create_topics([NewTopic(name, 4, 1, topic_configs={"cleanup.policy": policy})])
+    await create(admin, NewTopic(name, 4, 1, topic_configs={"cleanup.policy": policy}))
 
     with pytest.raises(LogMisconfigured) as caught:
         await KafkaLog.open(settings)

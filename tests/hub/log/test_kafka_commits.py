@@ -1,0 +1,55 @@
+"""What a coordinator answers about a group's places."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka import errors
+from aiokafka.protocol.commit import OffsetFetchResponse_v3
+
+from hub.log import EVENTS, Committed
+from hub.log.kafka import KafkaLog
+from hub.log.kafka_commits import committed_in
+from tests.hub.log.kafka_scenes import PARTITIONS, settings_at
+from tests.hub.log.scenes import settled
+from tests.kafka.broker import Cluster
+
+
+def test_places_are_read_from_an_answer() -> None:
+    """A place comes with its note; -1 and a missing note mean that there is none."""
+    answer = OffsetFetchResponse_v3(
+        0, [("t", [(0, 7, "n", 0), (1, -1, "", 0), (2, 3, None, 0)])], 0
+    )
+
+    assert {0: Committed(7, "n"), 1: Committed(None), 2: Committed(3)} == committed_in(answer)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "code"), [([], 16), ([], 14), ([("t", [(0, -1, "", 3)])], 0)]
+)
+def test_an_error_is_no_answer(partitions: list[object], code: int) -> None:
+    """A coordinator that has moved, or is loading, does not say that nothing was committed."""
+    with pytest.raises(errors.KafkaError):
+        committed_in(OffsetFetchResponse_v3(0, partitions, code))
+
+
+@pytest.mark.kafka
+async def test_a_coordinator_that_moved_is_found(kafka_cluster: Cluster) -> None:
+    """Who asks or tells the wrong broker goes on to the right one."""
+    settings = settings_at(
+        kafka_cluster.bootstrap_servers, replication_factor=3, min_insync_replicas=2
+    )
+    log = await KafkaLog.open(settings)
+    reader = await log.open_reader(EVENTS, "g")
+    await settled(reader, partitions=PARTITIONS)
+    coordinator = reader._consumer._coordinator
+    right = coordinator.coordinator_id
+    found = []
+    for number, wrong in enumerate(sorted({1, 2, 3} - {right})):
+        coordinator.coordinator_id = wrong
+        await reader.commit({0: number}, {0: f"note {number}"})
+        coordinator.coordinator_id = wrong
+        found.append(dict(await reader.committed([0, 1])))
+    await reader.close()
+    await log.close()
+
+    assert [{0: Committed(n, f"note {n}"), 1: Committed(None)} for n in range(2)] == found
