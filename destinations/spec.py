@@ -251,8 +251,9 @@ class Destination(Generic[Settings]):
     """A vendor, as we speak to it.
 
     `titles` are the names by which Segment's `integrations` object calls it, our own first.
-    `actions`: the first whose `on` fits an event takes it. `token` asks for an access token, when
-    the settings call for one. `sunset` is the day on which the API version ends.
+    `actions`: the first whose `on` fits an event takes it. `token` asks for an access token, with
+    the `grant` of the settings: a refresh token or a client's secret; None where they call for no
+    token. `sunset` is the day on which the API version ends.
     """
 
     name: str
@@ -264,7 +265,7 @@ class Destination(Generic[Settings]):
     sunset: date | None = None
     reply_ids: tuple[str, ...] = ("x-request-id", "request-id")
     token: Callable[[Account[Settings]], TokenTalk] | None = None
-    needs_token: Callable[[Settings], bool] = lambda _: False
+    grant: Callable[[Settings], SecretStr | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,13 +240,13 @@ def _heard(reply: Reply, dropped: Sequence[str], account: Account[Settings]) -> 
 def token(account: Account[Settings]) -> TokenTalk:
     """A new access token for the refresh token; HubSpot wants it renewed before it ends."""
     settings = account.settings
-    if settings.client_id is None or settings.client_secret is None or not settings.refresh_token:
+    if settings.client_id is None or settings.client_secret is None:
         return Barred("no_refresh_token", "the settings have no OAuth app")
     form = {
         "grant_type": "refresh_token",
         "client_id": settings.client_id,
         "client_secret": settings.client_secret.get_secret_value(),
-        "refresh_token": settings.refresh_token.get_secret_value(),
+        "refresh_token": account.grant,
     }
     reply = yield Request(
         "POST",
@@ -256,11 +256,7 @@ def token(account: Account[Settings]) -> TokenTalk:
         settings.timeout,
     )
     if reply.ok:
-        said = reply.object()
-        value, life = said.get("access_token"), said.get("expires_in")
-        if isinstance(value, str) and value and isinstance(life, int | float) and life > 0:
-            return Token(value, float(life))
-        return Failed("unreadable_reply")
+        return Token.of(reply)
     outcome = meaning(reply, account)
     match outcome:
         case Refused() | Barred():
@@ -283,7 +279,7 @@ destination = Destination(
     # A version is unsupported 18 months after its release, which was on 30 March 2026.
     sunset=date(2027, 9, 30),
     token=token,
-    needs_token=lambda settings: settings.renewable,
+    grant=lambda settings: settings.refresh_token,
     actions=(
         Action(
             name="upsert_contact",

@@ -164,6 +164,8 @@ def _verdict(reply: Reply, fault: Fault | None, now: float) -> Outcome:
     if reply.status == 404 and fault.sentence.startswith("No valid revisions"):
         return Barred("revision_unknown", fault.sentence)
     known = MEANINGS.get((reply.status, fault.code))
+    if known is Barred:
+        return Barred(fault.code, fault.sentence, stale_token=reply.status == 401)
     if known is not None:
         return known(fault.code, fault.sentence)
     outcome = by_status(reply, now)

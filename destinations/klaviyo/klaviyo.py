@@ -2,8 +2,9 @@
 
 API     JSON:API under /api, by dated revisions: a year stable, a year deprecated. We opt out of
         their falling forward, so a retired revision bars (410) instead of changing its meaning.
-Auth    A private key with `events:write profiles:write lists:write subscriptions:write`, or an
-        OAuth access token. A 401 is asked once more at once: they come now and then unfounded.
+Auth    A private key with `events:write profiles:write lists:write subscriptions:write`, or OAuth
+        with a refresh token (an hour a token). A 401 is asked once more at once: they come now and
+        then unfounded.
 Limits  Burst and steady for each endpoint: events 350/s and 3,500/min, events in bulk 10/s and
         150/min of up to 1,000 events, profiles and subscriptions 75/s and 750/min; 5 MB, a profile
         100 KB. All but a 429 tell what is left of the minute.
@@ -24,7 +25,7 @@ from typing import Any
 
 from destinations.klaviyo import errors, fields
 from destinations.klaviyo.fields import CHANNELS, PERSON, PLACES, SUBSCRIBED, UNSUBSCRIBED
-from destinations.klaviyo.settings import Settings, ask
+from destinations.klaviyo.settings import Settings, ask, token
 from destinations.spec import (
     Account,
     Action,
@@ -76,7 +77,7 @@ def send_event(rows: Sequence[Row], account: Account[Settings]) -> Talk:
     if settings.batch == 1:
         attributes = {**event(rows[0], account), "profile": person(rows[0])}
         document: dict[str, Any] = {"type": "event", "attributes": attributes}
-        reply = yield from ask(settings, "POST", "events", document)
+        reply = yield from ask(account, "POST", "events", document)
     else:
         entries = [
             {
@@ -92,7 +93,7 @@ def send_event(rows: Sequence[Row], account: Account[Settings]) -> Talk:
             "type": "event-bulk-create-job",
             "attributes": {"events-bulk-create": {"data": entries}},
         }
-        reply = yield from ask(settings, "POST", "event-bulk-create-jobs", document)
+        reply = yield from ask(account, "POST", "event-bulk-create-jobs", document)
     if errors.accepted(reply):
         return all_rows(Delivered(), rows)
     return errors.verdicts(reply, rows, account.now)
@@ -114,16 +115,16 @@ def upsert(row: Row, account: Account[Settings]) -> Generator[Request, Reply, Ou
     to two people, and `on_conflict` decides.
     """
     settings, attributes = account.settings, profile(row)
-    reply = yield from _import(settings, attributes)
+    reply = yield from _import(account, attributes)
     there = errors.duplicate(reply)
     if there:
         document = {"type": "profile", "id": there, "attributes": attributes}
-        reply = yield from ask(settings, "PATCH", f"profiles/{there}", document)
+        reply = yield from ask(account, "PATCH", f"profiles/{there}", document)
     kept = settings.on_conflict
     alone = {name: value for name, value in attributes.items() if name not in PERSON}
     note = ""
     if reply.status == 409 and kept in attributes:
-        reply = yield from _import(settings, {kept: attributes[kept], **alone})
+        reply = yield from _import(account, {kept: attributes[kept], **alone})
         note = f"its identifiers belong to two people; only {kept} was told"
     if reply.status in (200, 201) and _is_profile(reply):
         return Delivered(note)
@@ -134,9 +135,11 @@ def upsert(row: Row, account: Account[Settings]) -> Generator[Request, Reply, Ou
     return outcome
 
 
-def _import(settings: Settings, attributes: Mapping[str, Any]) -> Generator[Request, Reply, Reply]:
+def _import(
+    account: Account[Settings], attributes: Mapping[str, Any]
+) -> Generator[Request, Reply, Reply]:
     document = {"type": "profile", "attributes": attributes}
-    return (yield from ask(settings, "POST", "profile-import", document))
+    return (yield from ask(account, "POST", "profile-import", document))
 
 
 def _is_profile(reply: Reply) -> bool:
@@ -213,7 +216,7 @@ def _job(
     document: dict[str, Any] = {"type": kind, "attributes": attributes}
     if list_id:
         document["relationships"] = {"list": {"data": {"type": "list", "id": list_id}}}
-    reply = yield from ask(settings, "POST", f"{kind}s", document)
+    reply = yield from ask(account, "POST", f"{kind}s", document)
     if errors.accepted(reply):
         return [
             Delivered(_silent(channels or row.fields["channels"], spoken[n]))
@@ -267,6 +270,8 @@ destination = Destination(
     version="2026-07-15",
     sunset=date(2028, 7, 15),
     docs="https://developers.klaviyo.com/en/reference/api_overview",
+    token=token,
+    grant=lambda settings: settings.refresh_token,
     actions=(
         Action(
             name="subscribe",

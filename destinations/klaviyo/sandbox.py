@@ -3,29 +3,36 @@
 Keys: `pk_practice` opens all; `pk_readonly` has no scope to write (403); `pk_cloudflare` is
 stopped on the way (403 in HTML); `pk_flaky` is refused (401) every other time; `pk_busy` is always
 throttled (429) and `pk_broken` always met by a 500; any other is unknown (401). OAuth: `Bearer
-practice`. People: `one@example.com` is `one` with +491700000001, `two@example.com` is `two` with
-+491700000002. An import of `race@example.com` meets another import of the same person (409, once).
-The list is `XyZ123`. A revision lives for two years; later it is 410, if falling forward is opted
-out of. Limits are counted in fixed windows for each endpoint.
+practice`, and what `/oauth/token` gives the app `client-practice` / `secret-practice` for an hour,
+when it is asked with the refresh token `refresh-practice`. People: `one@example.com` is `one` with
++491700000001, `two@example.com` is `two` with +491700000002. An import of `race@example.com` meets
+another import of the same person (409, once). The list is `XyZ123`. A revision lives for two years;
+later it is 410, if falling forward is opted out of. Limits are counted in fixed windows for each
+endpoint.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from destinations.klaviyo import shapes
 from destinations.klaviyo.shapes import Faults, Wrong
 from destinations.spec import Reply, Request, Taken, Unreadable
 
 LIST = "XyZ123"
+OAUTH_LIFE = 3_600
+"""Seconds that an access token lasts."""
+
 KEYS = ("pk_practice", "pk_readonly", "pk_cloudflare", "pk_flaky", "pk_busy", "pk_broken")
 LIFE = 2 * 365.25 * 86_400.0
 """Seconds for which a revision is served: a year stable, a year deprecated."""
 
+_CLIENT = base64.b64encode(b"client-practice:secret-practice").decode()
 _PROFILE_PATH = re.compile(r"/api/profiles/([A-Za-z0-9_-]{1,64})")
 _REVISION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z0-9-]+)?")
 _XL, _L, _M = (350, 3_500), (75, 750), (10, 150)
@@ -41,12 +48,15 @@ class Sandbox:
         self._holders: dict[tuple[str, str], str] = {}
         self._events: set[tuple[str, str, str]] = set()
         self._counts: dict[tuple[str, int], tuple[int, int]] = {}
+        self._tokens = {"practice": float("inf")}
         self._flaked = False
         self._hold("01ONE", _seed("one", "+491700000001"))
         self._hold("01TWO", _seed("two", "+491700000002"))
 
     def answer(self, request: Request, now: float) -> Reply:
         path = _path(request.url)
+        if path == "/oauth/token":
+            return self._token(request, now)
         patched = _PROFILE_PATH.fullmatch(path)
         place = "/api/profiles/{id}" if patched else path
         refused = self._door(request, now)
@@ -78,13 +88,14 @@ class Sandbox:
         scheme, _, key = said.get("authorization", "").partition(" ")
         if not key:
             return _error(401, "not_authenticated", "Authentication credentials were not provided.")
-        known = KEYS if scheme == "Klaviyo-API-Key" else ("practice",) if scheme == "Bearer" else ()
         if key == "pk_cloudflare":
             page = b"<!DOCTYPE html><html><title>Just a moment...</title></html>"
             return Reply(403, {"content-type": "text/html", "cf-mitigated": "challenge"}, page)
         if key == "pk_flaky":
             self._flaked = not self._flaked
-        if key not in known or (key == "pk_flaky" and self._flaked):
+        good = scheme == "Klaviyo-API-Key" and key in KEYS
+        good |= scheme == "Bearer" and now < self._tokens.get(key, 0.0)
+        if not good or (key == "pk_flaky" and self._flaked):
             return _error(401, "authentication_failed", "Incorrect authentication credentials.")
         if key == "pk_readonly":
             return _error(
@@ -103,6 +114,20 @@ class Sandbox:
         if not shapes.is_json(said.get("accept", "*/*"), any_type=True):
             return _error(406, "not_acceptable", "Could not satisfy the request Accept header.")
         return None
+
+    def _token(self, request: Request, now: float) -> Reply:
+        """OAuth's own words, which are not JSON:API."""
+        scheme, _, client = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Basic" or client != _CLIENT:
+            return Reply.of(401, {"error": "invalid_client"})
+        form = parse_qs(request.body.decode("latin-1"))
+        grant = {"grant_type": ["refresh_token"], "refresh_token": ["refresh-practice"]}
+        if request.method != "POST" or form != grant:
+            return Reply.of(400, {"error": "invalid_grant", "error_description": "Unknown grant."})
+        token = f"practice-{len(self._tokens)}"
+        self._tokens[token] = now + OAUTH_LIFE
+        said = {"token_type": "bearer", "expires_in": OAUTH_LIFE, "scope": "events:write"}
+        return Reply.of(200, {"access_token": token, "refresh_token": "refresh-practice", **said})
 
     def _count(self, place: str, limits: tuple[int, int], now: float) -> tuple[dict[str, str], int]:
         """The headers of the steady window, and the seconds to wait when a window is full."""

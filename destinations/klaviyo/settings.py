@@ -1,24 +1,45 @@
-"""What Klaviyo is told of an instance, and the call that these settings shape."""
+"""What Klaviyo is told of an instance, and the calls that these settings shape."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Generator, Mapping
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import field_validator, model_validator
 
-from destinations.spec import Reply, Request, SecretStr, VendorSettings, dumps, setting
+from destinations.spec import (
+    Account,
+    Barred,
+    Busy,
+    Failed,
+    Refused,
+    Reply,
+    Request,
+    SecretStr,
+    Token,
+    TokenTalk,
+    Unreadable,
+    VendorSettings,
+    by_status,
+    dumps,
+    setting,
+)
 
 
 class Settings(VendorSettings):
     """What Klaviyo is told."""
 
     private_key: SecretStr | None = setting(
-        None, description="A private API key, `pk_` and what follows; or give `access_token`."
+        None, description="A private API key, `pk_` and what follows; or what OAuth needs."
     )
-    access_token: SecretStr | None = setting(
-        None, description="An OAuth access token instead of the key; it is not renewed here."
+    client_id: str | None = setting(None, description="The client id of an OAuth app.")
+    client_secret: SecretStr | None = setting(
+        None, description="The client secret of an OAuth app."
+    )
+    refresh_token: SecretStr | None = setting(
+        None, description="The refresh token that an OAuth app was given for the account."
     )
     base_url: str = setting("https://a.klaviyo.com", description="Where the API is.")
     revision: str = setting(
@@ -80,21 +101,24 @@ class Settings(VendorSettings):
         return url.rstrip("/")
 
     @model_validator(mode="after")
-    def _has_one_key(self) -> Self:
-        if (self.private_key is None) == (self.access_token is None):
-            raise ValueError("private_key: give either private_key or access_token")
+    def _has_one_way_in(self) -> Self:
+        oauth = [self.client_id, self.client_secret, self.refresh_token]
+        if any(oauth) and not all(oauth):
+            raise ValueError("client_id, client_secret and refresh_token belong together")
+        if bool(self.private_key) == all(oauth):
+            raise ValueError("set either private_key, or client_id, client_secret, refresh_token")
         return self
 
 
 def ask(
-    settings: Settings, method: str, path: str, document: object
+    account: Account[Settings], method: str, path: str, document: object
 ) -> Generator[Request, Reply, Reply]:
     """One call, asked again at once when the answer is 401."""
-    if settings.access_token is not None:
-        credentials = f"Bearer {settings.access_token.get_secret_value()}"
+    settings = account.settings
+    if settings.private_key is not None:
+        credentials = f"Klaviyo-API-Key {settings.private_key.get_secret_value()}"
     else:
-        key = settings.private_key or SecretStr("")
-        credentials = f"Klaviyo-API-Key {key.get_secret_value()}"
+        credentials = f"Bearer {account.token}"
     request = Request(
         method,
         f"{settings.base_url}/api/{path}",
@@ -112,3 +136,42 @@ def ask(
     if reply.status == 401:
         reply = yield request
     return reply
+
+
+def token(account: Account[Settings]) -> TokenTalk:
+    """A new access token, for an hour; a refresh token ends when it rests for 90 days."""
+    settings = account.settings
+    secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
+    client = base64.b64encode(f"{settings.client_id}:{secret}".encode()).decode()
+    reply = yield Request(
+        "POST",
+        f"{settings.base_url}/oauth/token",
+        {
+            "Authorization": f"Basic {client}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+        urlencode({"grant_type": "refresh_token", "refresh_token": account.grant}).encode(),
+        settings.timeout,
+    )
+    if reply.ok:
+        return Token.of(reply)
+    if reply.status in (400, 401):
+        return Barred(*_refusal(reply))
+    outcome = by_status(reply, account.now)
+    match outcome:
+        case Refused(code, reason):
+            return Barred(code, reason)
+        case Busy(after, reason):
+            return Failed(reason, after)
+        case _:
+            return outcome
+
+
+def _refusal(reply: Reply) -> tuple[str, str]:
+    """Why no token is given, by OAuth's two words: another client, or a grant that has ended."""
+    try:
+        said = reply.object()
+    except Unreadable:
+        said = {}
+    code = "invalid_client" if said.get("error") == "invalid_client" else "invalid_grant"
+    return code, str(said.get("error_description") or "the refresh token is not accepted")

@@ -67,8 +67,8 @@ def test_settings_take_no_unknown_name() -> None:
 
 def test_a_vendor_needs_no_token_unless_told() -> None:
     """Most are spoken to with a lasting key."""
-    assert (False, None, None) == (
-        vendor().needs_token(Told()),
+    assert (None, None, None) == (
+        vendor().grant(Told()),
         vendor().token,
         vendor().sunset,
     )

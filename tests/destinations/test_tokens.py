@@ -11,9 +11,13 @@ from destinations.outcome import Barred, Failed
 from destinations.sender import ForbiddenAddress, Unsent
 from destinations.spec import Account
 from destinations.talk import Reply, Request, Token, TokenTalk
-from destinations.tokens import EARLY, Tokens
+from destinations.tokens import AGAIN_SECONDS, Tokens
+from destinations.vault import EARLY
 from hub.clock import FakeClock
+from hub.log import Log, LogUnavailable
+from hub.log.memory import MemoryLog
 from tests.destinations.invented import Told, vendor
+from tests.destinations.scene import until
 
 
 class Door:
@@ -38,27 +42,29 @@ class Door:
 
 def asks(account: Account[Any]) -> TokenTalk:
     """A vendor that reads a token, or the error, from one reply."""
-    del account
+    assert account.grant
     reply = yield Request("POST", "http://vendor.invalid/token")
     said = reply.object()
     if reply.status == 401:
         return Barred("invalid_client", f"no: {said['echo']}")
     if not reply.ok:
         return Failed("http_5xx")
-    return Token(said["token"], said["expires_in"])
+    return Token(said["token"], said["expires_in"], said["refresh_token"])
 
 
-def made(door: Door, **changes: Any) -> tuple[Tokens, Account[Any], FakeClock]:
-    """Tokens of an instance that needs them."""
+def made(door: Door, log: Log | None = None, **changes: Any) -> Any:
+    """Tokens of an instance that needs them, its account and its clock."""
     clock = FakeClock()
     account: Account[Any] = Account(Told(), clock.now)
-    of = vendor(**{"token": asks, "needs_token": lambda _: True, **changes})
-    return Tokens(of, account, door), account, clock
+    of = vendor(**{"token": asks, "grant": lambda told: told.secret, **changes})
+    log = log or MemoryLog()
+    return Tokens("crm", of, account, door, log, clock), account, clock
 
 
-def good(name: str = "t1", seconds: float = 100.0) -> Reply:
+def good(name: str = "t1", seconds: float = 100.0, refresh_token: str = "") -> Reply:
     """A token that lasts."""
-    return Reply.of(200, {"token": name, "expires_in": seconds})
+    said = {"token": name, "expires_in": seconds, "refresh_token": refresh_token}
+    return Reply.of(200, said)
 
 
 async def test_a_token_is_asked_for_once_and_kept() -> None:
@@ -76,11 +82,10 @@ async def test_a_token_is_asked_for_once_and_kept() -> None:
     assert (("t1", 1), ("t2", 2)) == (before, (account.token, door.asked))
 
 
-@pytest.mark.parametrize("changes", [{"token": None}, {"needs_token": lambda _: False}])
-async def test_who_needs_none_asks_for_none(changes: dict[str, Any]) -> None:
-    """A vendor without tokens, or settings with a lasting one, never ask."""
+async def test_who_needs_none_asks_for_none() -> None:
+    """Settings with a lasting token never ask."""
     door = Door(good())
-    tokens, account, _ = made(door, **changes)
+    tokens, account, _ = made(door, grant=lambda _: None)
 
     assert None is await tokens.fresh()
     assert (False, 0, "") == (tokens.needed, door.asked, account.token)
@@ -164,12 +169,82 @@ async def test_a_talk_that_ends_oddly_has_failed() -> None:
 
 
 async def test_no_way_to_renew_is_a_bar() -> None:
-    """A vendor without a token talk cannot replace what was spoilt."""
-    tokens, _, _ = made(Door(good()), token=None)
+    """A vendor without a token talk, and settings without a grant, cannot replace a token."""
+    no_talk, _, _ = made(Door(good()), token=None)
+    no_grant, _, _ = made(Door(good()), grant=lambda _: None)
+    heard = [await no_talk.spoilt(""), await no_grant.spoilt("")]
 
-    assert Barred("unauthorised", "the vendor has no way to renew a token") == await tokens.spoilt(
-        ""
-    )
+    assert ["unauthorised"] * 2 == [bar.code for bar in heard]
+
+
+async def test_an_early_renewal_that_fails_does_no_harm() -> None:
+    """The old token is good until its end; the next try is a while later."""
+    door = Door(good("t1"), Unsent("timeout"), good("t2"))
+    tokens, account, clock = made(door)
+    await tokens.fresh()
+    clock.advance(100.0 * EARLY)
+    heard = [await tokens.fresh(), await tokens.fresh()]
+    before = account.token, door.asked
+    clock.advance(AGAIN_SECONDS)
+
+    assert [None, None, None] == [*heard, await tokens.fresh()]
+    assert (("t1", 2), ("t2", 3)) == (before, (account.token, door.asked))
+
+
+async def test_nobody_waits_for_an_early_renewal() -> None:
+    """While one asks, the others go on with the token that is still good."""
+    door = Door(good("t1"), good("t2"))
+    tokens, account, clock = made(door)
+    await tokens.fresh()
+    clock.advance(100.0 * EARLY)
+    door.open.clear()
+    asking = asyncio.create_task(tokens.fresh())
+    await until(lambda: door.asked == 2)
+    heard = await tokens.fresh(), account.token
+    door.open.set()
+
+    assert (None, "t1") == heard
+    assert (None, "t2") == (await asking, account.token)
+
+
+async def test_the_next_process_finds_the_token() -> None:
+    """After a restart the token that is kept is used while it is fresh."""
+    log = MemoryLog()
+    door = Door(good("t1"), good("t2"))
+    first, _, _ = made(door, log)
+    await first.fresh()
+    second, account, _ = made(door, log)
+
+    assert None is await second.fresh()
+    assert ("t1", 1) == (account.token, door.asked)
+
+
+async def test_a_rotated_refresh_token_is_asked_with_next() -> None:
+    """What the vendor gave in its place is the account's grant from then on, in every process."""
+    log = MemoryLog()
+    door = Door(good("t1", refresh_token="r1"), good("t2"))
+    first, one, clock = made(door, log)
+    await first.fresh()
+    second, two, clock = made(door, log)
+    clock.advance(100.0)
+    await second.fresh()
+
+    assert ("hush-hush", "r1") == (one.grant, two.grant)
+
+
+class Away(MemoryLog):
+    """A log that cannot be read."""
+
+    async def status(self) -> Any:
+        raise LogUnavailable("away")
+
+
+async def test_without_the_log_there_is_no_token() -> None:
+    """Nobody asks alone: with the log away it has failed, and is tried again."""
+    door = Door(good())
+    tokens, _, _ = made(door, Away())
+
+    assert (Failed("log_unavailable"), 0) == (await tokens.fresh(), door.asked)
 
 
 async def test_a_bug_does_not_lock_the_door() -> None:

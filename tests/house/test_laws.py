@@ -42,6 +42,7 @@ WAITING = {
         "sender",
         "tokens",
         "trace",
+        "vault",
         "worker",
     },
     "schemas": set(),

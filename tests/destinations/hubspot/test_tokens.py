@@ -11,14 +11,16 @@ from destinations.hubspot.fields import contact_fields
 from destinations.hubspot.hubspot import token
 from destinations.hubspot.settings import Settings
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome
-from destinations.talk import Reply, Token
+from destinations.talk import Reply, Token, Unreadable
 from tests.destinations.cases import NOW
 from tests.destinations.hubspot.practice import OAUTH, Practice, contact
 
 
 async def renewed(practice: Practice, **more: Any) -> Any:
     """What the talk about a token comes to."""
-    talk = token(practice.account(access_token=None, **{**OAUTH, **more}))
+    account = practice.account(access_token=None, **{**OAUTH, **more})
+    account.grant = account.settings.refresh_token.get_secret_value()
+    talk = token(account)
     request = next(talk)
     try:
         talk.send(await practice.send(request))
@@ -36,7 +38,7 @@ async def test_a_token_is_renewed(version: str) -> None:
     account.token = got.value
     outcomes = await practice.carry("upsert_contact", [contact(1, "ada@ex.org")], account)
 
-    assert Token(got.value, 1_800.0) == got
+    assert Token(got.value, 1_800.0, "refresh-sandbox") == got
     assert [Delivered()] == outcomes
 
 
@@ -53,13 +55,18 @@ async def test_a_refresh_token_that_is_revoked_bars(version: str) -> None:
     [
         (Reply(503), Failed("http_503")),
         (Reply(429, {"retry-after": "7"}), Failed("rate_limit", 7.0)),
-        (Reply.of(200, {}), Failed("unreadable_reply")),
-        (Reply.of(200, {"access_token": "x", "expires_in": 0}), Failed("unreadable_reply")),
     ],
 )
 async def test_a_token_may_have_to_wait(reply: Reply, outcome: Outcome) -> None:
-    """Their fault, a limit, and an answer without a token are tried again."""
+    """Their fault and a limit are tried again."""
     assert outcome == await renewed(Practice(lambda _, __: reply))
+
+
+@pytest.mark.parametrize("said", [{}, {"access_token": "x", "expires_in": 0}])
+async def test_an_answer_without_a_token_cannot_be_read(said: dict[str, Any]) -> None:
+    """A 200 of another shape is no token."""
+    with pytest.raises(Unreadable):
+        await renewed(Practice(lambda _, __: Reply.of(200, said)))
 
 
 @pytest.mark.parametrize("said", ["expired", "pat-wrong"])

@@ -333,7 +333,8 @@ def test_an_amount_beyond_floats_is_left_out() -> None:
     "said",
     [
         {},
-        {"private_key": "pk_a", "access_token": "b"},
+        {"client_id": "a", "client_secret": "b"},
+        {"private_key": "pk_a", "client_id": "a", "client_secret": "b", "refresh_token": "c"},
         {"private_key": "pk_a", "base_url": "a.klaviyo.com"},
         {"private_key": "pk_a", "revision": "latest"},
         {"private_key": "pk_a", "batch": 1_001},
