@@ -15,7 +15,7 @@ test: lint $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 # Breaks a hub in every way there is; SCENARIO, SEED and N pick a line of the table, and its size.
 faults: .venv/.test
 	$(BIN)/python -m tests.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(N),--count $(N)) \
-	  $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tests.faults import table
 from tests.faults.play import Line
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.suite import Logs, run
+
+COMPARED = ("all-alive", "dead-destination")
 
 
 def main() -> int:
@@ -27,7 +31,19 @@ def main() -> int:
     finally:
         logs.close()
         print("\n" + table.table(lines))
+        for alive, dead in _compared(lines):
+            print(
+                f"\nFrom received to taken, seed {alive.seed}:\n\n{table.comparison(alive, dead)}"
+            )
     return 0 if all(line.sound for line in lines) else 1
+
+
+def _compared(lines: Sequence[Line]) -> Iterator[tuple[Line, Line]]:
+    """The runs with a dead destination, each behind the run without."""
+    for alive in lines:
+        for dead in lines:
+            if (alive.scenario, dead.scenario, alive.seed) == (*COMPARED, dead.seed):
+                yield alive, dead
 
 
 def _options() -> argparse.Namespace:
@@ -39,12 +55,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2, help="seeds of each, from 1 on")
     parser.add_argument("--log", default="", help="kafka or sqlite; each scenario's own otherwise")
     parser.add_argument("-n", "--count", type=int, help="so many events, or rebalances")
+    parser.add_argument("--rate", type=float, help="events in a second")
     parser.add_argument("--seconds", type=float, help="how long what is timed lasts")
     return parser.parse_args()
 
 
 async def _line(name: str, seed: int, logs: Logs, options: argparse.Namespace) -> Line:
     scenario = SCENARIOS[name]
+    if options.rate:
+        scenario = replace(scenario, shape=replace(scenario.shape, rate=options.rate))
     kind = options.log or scenario.log[0]
     return await run(
         name,

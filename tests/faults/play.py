@@ -50,7 +50,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the table."""
+    """A line of the table. `delays`: by instance, the seconds from received to taken."""
 
     scenario: str
     seed: int
@@ -60,6 +60,7 @@ class Line:
     peak: int
     seconds: float
     troubles: Sequence[str]
+    delays: Mapping[str, Sequence[float]]
 
     @property
     def sound(self) -> bool:
@@ -85,6 +86,7 @@ class Play:
     count: int | None = None
     seconds: float | None = None
     broken: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
+    received: dict[str, float] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
 
     # When
@@ -175,7 +177,7 @@ async def settled(play: Play) -> None:
         if event.accepted is not None and not event.poison
     }
     play.journal.grew_at = time.time()
-    while any(wanted - play.journal.ids[name] for name in play.stage.instances):
+    while any(wanted - play.journal.first[name].keys() for name in play.stage.instances):
         if time.time() - play.journal.grew_at > QUIET:
             return
         await asyncio.sleep(LOOK)
@@ -192,9 +194,7 @@ async def judged(play: Play) -> list[Verdict]:
         with contextlib.suppress(LogError):
             play.journal.follow()
             told = await witness.told(log)
-            records = (
-                await witness.accepted(log) if told else {}
-            )  # without a ledger nothing balances
+            records, play.received = await witness.accepted(log)
             found[:] = [
                 judge(
                     play.load.sent,
@@ -225,7 +225,13 @@ async def ended(play: Play) -> None:
     )
 
 
-def misses(play: Play) -> Mapping[str, int]:
-    """How many accepted events each vendor has not taken; for a word in between."""
-    wanted = {one for one, event in play.load.sent.items() if event.accepted is not None}
-    return {name: len(wanted - play.journal.ids[name]) for name in play.stage.instances}
+def delays(play: Play) -> dict[str, list[float]]:
+    """By instance, how long each event took from ingest to the vendor, in seconds, sorted."""
+    return {
+        name: sorted(
+            at - play.received[one]
+            for one, at in play.journal.first[name].items()
+            if one in play.received
+        )
+        for name in play.stage.instances
+    }

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from tests.faults import scripts
 from tests.faults.load import Shape
 from tests.faults.play import Scenario
-from tests.faults.stage import DELIVERY, INGEST
+from tests.faults.stage import DELIVERY, INGEST, INSTANCES
 
 HUBSPOT_EXPIRED = {
     "status": "error",
     "category": "EXPIRED_AUTHENTICATION",
     "message": "The OAuth token used to make this call expired 9 second(s) ago.",
 }
+
+SEVEN = tuple(INSTANCES)
 
 SCENARIOS: Mapping[str, Scenario] = {
     "calm": Scenario("Nothing breaks.", scripts.calm, once=True),
@@ -92,11 +94,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         scripts.misbehaving("crm", status=401, body=HUBSPOT_EXPIRED, share=0.2),
         instances=("keyed", "crm"),
     ),
+    "all-alive": Scenario(
+        "Seven destinations, and nothing breaks: what the next line is measured against.",
+        scripts.all_alive,
+        instances=SEVEN,
+        once=True,
+    ),
     "dead-destination": Scenario(
-        "One of seven is dead for the whole run.",
-        scripts.one_dead,
-        instances=("keyed", "plain", "ads", "mail", "crm", "rows", "copy"),
-        shape=Shape(rate=100.0),
+        "One of seven is dead for the whole run.", scripts.one_dead, instances=SEVEN
     ),
     # Events, and time
     "clock-steps": Scenario(

@@ -275,13 +275,18 @@ async def token_revoked(play: Play) -> None:
     await play.more(PAUSE)
 
 
+async def all_alive(play: Play) -> None:
+    """The load for as long as is wished."""
+    if play.seconds is None:
+        await play.more(play.load.least)
+    else:
+        await asyncio.sleep(play.seconds)
+
+
 async def one_dead(play: Play) -> None:
-    """A vendor answers nothing while all events come, and is mended at the end."""
+    """A vendor answers nothing for as long as events come, and is mended at the end."""
     async with play.fault(play.die.choice(play.stage.instances), hang=True):
-        if play.seconds is None:
-            await play.more(play.load.least)
-        else:
-            await asyncio.sleep(play.seconds)
+        await all_alive(play)
 
 
 async def poisoned(play: Play) -> None:

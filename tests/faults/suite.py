@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import secrets
+import shutil
 import tempfile
 import time
 from pathlib import Path
 
+from tests.faults.checker import Verdict
 from tests.faults.load import Load
-from tests.faults.play import Line, Play, Scenario, ended, judged, played, settled
+from tests.faults.play import Line, Play, Scenario, delays, ended, judged, played, settled
 from tests.faults.skewed import step
 from tests.faults.stage import Stage, stage
 from tests.faults.witness import Journal
@@ -79,23 +81,28 @@ async def run(
     if scenario.skewed:
         made.skew = folder / "clock"
         step(made.skew, 0.0)
-    async with stage(made):
-        play = Play(
-            made,
-            Load(made.hosts, made.key, seed, scenario.shape, count or scenario.events),
-            random.Random(seed),
-            broker,
-            Journal(made.journal),
-            rounds,
-            count,
-            seconds,
-        )
-        await played(play, scenario)
-        await settled(play)
-        verdicts = await judged(play)
-        await ended(play)
+    play = Play(
+        made,
+        Load(made.hosts, made.key, seed, scenario.shape, count or scenario.events),
+        random.Random(seed),
+        broker,
+        Journal(made.journal),
+        rounds,
+        count,
+        seconds,
+    )
+    verdicts: list[Verdict] = []
+    try:
+        async with stage(made):
+            await played(play, scenario)
+            await settled(play)
+            verdicts = await judged(play)
+            await ended(play)
+    except Exception as error:
+        # The next scenario may have more luck; this one's line is broken.
+        play.troubles.append(f"{type(error).__name__}: {error}")
     play.journal.close()
-    return Line(
+    line = Line(
         name,
         seed,
         kind,
@@ -104,4 +111,10 @@ async def run(
         max(made.peaks.values(), default=0),
         time.monotonic() - began,
         play.troubles,
+        delays(play),
     )
+    if line.sound:
+        shutil.rmtree(folder)
+    else:
+        play.troubles.append(f"what the processes said is in {folder}")
+    return line

@@ -47,10 +47,32 @@ def cells(line: Line) -> list[str]:
 
 
 def table(lines: Sequence[Line]) -> str:
-    """The lines as a table of Markdown, which is as well read on a terminal."""
-    rows = [list(COLUMNS), *(cells(line) for line in lines)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(COLUMNS))]
-    ruler = [("-" * (width - 1) + ":") if n > 1 else "-" * width for n, width in enumerate(widths)]
+    """A row for each line."""
+    return _drawn([COLUMNS, *(cells(line) for line in lines)], words=2)
+
+
+def comparison(alive: Line, dead: Line) -> str:
+    """How long events took to each destination, in a run and in one in which a vendor is dead."""
+    rows: list[Sequence[str]] = [
+        ("destination", "p50 ms", "one dead", "p99 ms", "one dead", "p99 ratio")
+    ]
+    for name in alive.delays:
+        told = [quantile(line.delays[name], q) for q in (0.5, 0.99) for line in (alive, dead)]
+        rows.append((name, *(f"{1e3 * one:.0f}" for one in told), f"{told[3] / told[2]:.2f}"))
+    return _drawn(rows, words=1)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value that `share` of the others do not exceed; of nothing it is no number."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def _drawn(rows: Sequence[Sequence[str]], words: int) -> str:
+    """A table of Markdown, which is as well read on a terminal; after `words` come numbers."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    ruler = [
+        "-" * width if n < words else "-" * (width - 1) + ":" for n, width in enumerate(widths)
+    ]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in (rows[0], ruler, *rows[1:])

@@ -21,14 +21,16 @@ PAGE = 1_000
 
 
 class Journal:
-    """A growing journal; times are those at which a line was seen here, whatever clock wrote it."""
+    """A growing journal: what each vendor `took`, when it was seen here, whatever clock the vendor
+    has; and when it took it `first` by its own clock, by id.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
         self._rest = b""
         self.took: dict[str, list[Took]] = defaultdict(list)
-        self.ids: dict[str, set[str]] = defaultdict(set)
+        self.first: dict[str, dict[str, float]] = defaultdict(dict)
         self.grew_at = time.time()
 
     def follow(self) -> None:
@@ -43,7 +45,7 @@ class Journal:
             for one in told["took"]:
                 self.grew_at = now
                 self.took[told["place"]].append(Took(one, now))
-                self.ids[told["place"]].add(one)
+                self.first[told["place"]].setdefault(one, told["at"])
 
     def close(self) -> None:
         if self._file is not None:
@@ -56,12 +58,16 @@ async def opened(log: str) -> Log:
     return await open_log(TypeAdapter(LogSettings).validate_python(settings))
 
 
-async def accepted(log: Log) -> dict[Place, str]:
-    """The message id of every record of `events`."""
-    return {
-        (record.partition, record.offset): orjson.loads(record.value)["messageId"]
-        async for record in _all(log, EVENTS)
-    }
+async def accepted(log: Log) -> tuple[dict[Place, str], dict[str, float]]:
+    """The message id of every record of `events`; and when ingest first received each id."""
+    records: dict[Place, str] = {}
+    received: dict[str, float] = {}
+    async for record in _all(log, EVENTS):
+        one = orjson.loads(record.value)["messageId"]
+        records[record.partition, record.offset] = one
+        at = int(dict(record.headers)["at"]) / 1_000
+        received[one] = min(at, received.get(one, at))
+    return records, received
 
 
 async def told(log: Log) -> dict[str, dict[Place, set[str]]]:
