@@ -7,6 +7,7 @@ event's content, only ids, codes and counts.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 import structlog
 
@@ -179,3 +180,20 @@ class IndexHappenings:
         """The index cannot be used; it will be made anew, and delivery goes on."""
         self._breaks.inc()
         self._log.warning("the index broke; events are delivered unjudged", error=str(error))
+
+
+class AuditHappenings:
+    """Tells what the audit of the ledger finds."""
+
+    def __init__(self, metrics: Metrics, destinations: Collection[str]) -> None:
+        self._log = structlog.get_logger("destinations")
+        self._difference = metrics.destination_ledger_difference
+        for destination in destinations:
+            self._difference.labels(destination)
+
+    def unaccounted(self, destination: str, events: int, first: str) -> None:
+        """An instance has passed events, and the ledger tells nothing of them."""
+        self._difference.labels(destination).inc(events)
+        self._log.error(
+            "passed over, and nobody knows why", destination=destination, events=events, first=first
+        )

@@ -21,6 +21,7 @@ import orjson
 from destinations.index_rows import (
     KEY_BYTES,
     OFFSET_BITS,
+    PageRow,
     Standing,
     digest,
     event_row,
@@ -96,7 +97,7 @@ class _Waiting:
     twins: dict[int, tuple[int, int]] = field(default_factory=dict)
     lanes: dict[int, bytearray] = field(default_factory=dict)
     lane_ends: dict[int, int] = field(default_factory=dict)
-    pages: list[tuple[int, int, int, int, int, str]] = field(default_factory=list)
+    pages: list[PageRow] = field(default_factory=list)
     others: list[tuple[int, str, int]] = field(default_factory=list)
     count: int = 0
 

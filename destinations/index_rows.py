@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -25,6 +25,19 @@ _TWO: Final = Struct("<qq")
 _EIGHT: Final = Struct("<q")
 _KEY: Final = Struct("<I")
 KEY_BYTES: Final = _KEY.size
+
+
+class PageRow(NamedTuple):
+    """A page of the ledger: `low` and `high` are the first and last event that it may tell of,
+    `size` the bits of their distance.
+    """
+
+    partition: int
+    size: int
+    low: int
+    high: int
+    offset: int
+    destination: str
 
 
 def packed(partition: int, offset: int) -> int:
@@ -62,14 +75,14 @@ def event_row(record: Record) -> tuple[int, Standing] | None:
     return a, (int(record.at * 1000), record.partition << OFFSET_BITS | record.offset, b)
 
 
-def page_row(record: Record) -> tuple[int, int, int, int, int, str] | None:
-    """A ledger page's partition, bits of its width, first and last offset, offset, and instance."""
+def page_row(record: Record) -> PageRow | None:
+    """What a page of the ledger says of itself; None for what is none."""
     headers = dict(record.headers)
     try:
         low, high, name = int(headers["low"]), int(headers["high"]), headers["to"].decode()
     except (KeyError, ValueError):
         return None
-    return record.partition, (high - low).bit_length(), low, high, record.offset, name
+    return PageRow(record.partition, (high - low).bit_length(), low, high, record.offset, name)
 
 
 def other_row(record: Record) -> tuple[int, str, int] | None:

@@ -58,7 +58,8 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
         case {"refused": code, "reason": reason}:
             yield f"cannot be said: {code}, {reason}"
         case {"action": action, "fields": fields}:
-            yield f"{action}: " + ", ".join(f"{name}={kind}" for name, kind in fields.items())
+            said = ", ".join(f"{name}={kind}" for name, kind in fields.items())
+            yield f"{action}: {said or 'the event as it is'}"
         case {"broke": error}:
             yield f"its mapping broke: {error}"
         case _:

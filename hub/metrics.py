@@ -238,6 +238,11 @@ class Metrics:
         self.destination_index_breaks = self._counter(
             "destination_index_breaks_total", "Times that the index could not be used.", ()
         )
+        self.destination_ledger_difference = self._gauge(
+            "destination_ledger_difference",
+            "Events that an instance has passed since the start without a word in the ledger; 0.",
+            ("destination",),
+        )
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes; of all workers when they share a folder for it."""

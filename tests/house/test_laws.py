@@ -30,6 +30,8 @@ WAITING = {
     "destinations": {
         "__main__",
         "admin",
+        "audit",
+        "balance",
         "courier",
         "deadletters",
         "follower",
