@@ -57,5 +57,16 @@ def _batch(batch: Batch) -> str:
 
 
 def _rate(action: Action[Any]) -> str:
-    windows = ", ".join(f"{w.limit} requests in {w.seconds:g} s" for w in action.rate.windows)
-    return windows or "no limit of the vendor's"
+    rate = action.rate
+    said = [
+        f"{w.limit} requests in {w.seconds:g} s"
+        if w.resets is None
+        else f"{w.limit} requests in a day of {w.resets}"
+        for w in rate.windows
+    ]
+    if rate.concurrency is not None:
+        said.append(f"{rate.concurrency} requests at once")
+    if rate.bucket is not None:
+        points = f"{rate.bucket.points:g} points and {rate.bucket.restore:g} more a second"
+        said.append(f"{points} ({action.cost:g} a request)")
+    return ", ".join(said) or "no limit of the vendor's"

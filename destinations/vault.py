@@ -11,9 +11,9 @@ What is kept is durable before it is used, and is encrypted with a key made of t
 settings: nobody reads a token in the log, and a refresh token that was changed in the settings
 overrules the one that was kept, since it cannot be read with the new one.
 
-A process that is killed after the vendor answered and before that is appended loses the answer. If
-the vendor had replaced the refresh token and takes the old one no more, somebody must authorise
-anew; the bar then says so.
+A process that is killed after the vendor answered and before that is appended loses the answer, as
+does a network that drops it. If the vendor had replaced the refresh token and takes the old one no
+more, somebody must authorise anew; the bar then says so.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ PAGE = 500
 """Records read at once."""
 
 LOST = (
-    "a renewal before this one was cut off, and with it a new refresh token may be lost: "
-    "authorise anew, and set the refresh token that this gives"
+    "an earlier renewal got no answer, and a new refresh token may be lost with it: authorise "
+    "anew, and set the refresh token that this gives"
 )
 
 
@@ -97,6 +97,7 @@ class Vault:
         self._claim: _Claim | None = None
         self._trouble: tuple[int, Failed | Barred] | None = None
         self._kept: Kept | None = None
+        self._unsure = False  # since the last token somebody asked and heard no answer
 
     async def obtain(self, spoilt: str, ask: Ask) -> Kept | Failed | Barred:
         """A token that is good and is not `spoilt`, kept or new. Raises LogError."""
@@ -108,17 +109,17 @@ class Vault:
                 return kept
             if self._trouble is not None and self._trouble[0] == awaited:
                 return self._trouble[1]
-            left = self._claim
-            if left is not None and self._clock.steady() - left.seen < CLAIM_SECONDS:
-                awaited = left.offset
+            claim = self._claim
+            if claim is not None and self._clock.steady() - claim.seen < CLAIM_SECONDS:
+                awaited = claim.offset
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             mine = await self._append(self._claims, {"kind": "claim", "after": self._head})
             await self._read()
             if self._claim is not None and self._claim.offset == mine:
-                return await self._renewed(ask, mine, cut_off=left is not None)
+                return await self._renewed(ask, mine)
 
-    async def _renewed(self, ask: Ask, claim: int, cut_off: bool) -> Kept | Failed | Barred:
+    async def _renewed(self, ask: Ask, claim: int) -> Kept | Failed | Barred:
         """The vendor's answer, kept before it is used."""
         grant = self._kept.refresh_token if self._kept else self._grant
         try:
@@ -127,7 +128,7 @@ class Vault:
             await self._tell(claim, Failed("bug_in_talk"))
             raise
         if not isinstance(got, Token):
-            if isinstance(got, Barred) and cut_off:
+            if isinstance(got, Barred) and self._unsure:
                 got = replace(got, reason=f"{got.reason}; {LOST}")
             await self._tell(claim, got)
             return got
@@ -207,17 +208,19 @@ class Vault:
 
     def _learn(self, record: Record) -> None:
         if record.key == self._key:
-            self._head, self._claim = record.offset, None
+            self._head, self._claim, self._unsure = record.offset, None, False
             self._kept = self._opened(record.value) or self._kept
         elif record.key == self._claims:
             said = orjson.loads(record.value)
             if self._head not in (-1, said["after"]):
                 return  # another was first
-            self._head, self._claim = record.offset, None
             if said["kind"] == "claim":
+                self._unsure |= self._claim is not None
                 self._claim = _Claim(record.offset, self._clock.steady())
             else:
-                self._trouble = (said["after"], _trouble(said))
+                self._unsure |= not said["barred"]
+                self._claim, self._trouble = None, (said["after"], _trouble(said))
+            self._head = record.offset
 
     def _opened(self, value: bytes) -> Kept | None:
         """What was kept; None if it was kept under other settings."""

@@ -10,7 +10,7 @@ import pytest
 from destinations import describe, registry
 from destinations.describe import described
 from destinations.settings import plans
-from destinations.spec import At, Batch, Destination, Field, On, Rate, Window
+from destinations.spec import At, Batch, Bucket, Destination, Field, On, Rate, Window
 from tests.destinations.invented import action, plan, settings, vendor
 
 TOLD = """\
@@ -24,7 +24,8 @@ Settings
 Action send: Sends it.
   for     track, page named Bought, Home; from the web
   batch   up to 9 events and 1,000 bytes, all or none
-  rate    10 requests in 1 s, 150 requests in 60 s
+  rate    10 requests in 1 s, 900 requests in a day of Europe/Berlin, 4 requests at once, \
+100 points and 5 more a second (2 a request)
   again   saying it twice counts twice
   age     at most 168 h
   needs   one of email, phone
@@ -46,7 +47,10 @@ def acme(monkeypatch: pytest.MonkeyPatch) -> Destination[Any]:
     full = action(
         on=On(("track", "page"), ("Bought", "Home"), sentence="from the web"),
         batch=Batch(rows=9, bytes=1_000, atomic=True),
-        rate=Rate("all", (Window(10, 1.0), Window(150, 60.0))),
+        rate=Rate(
+            "all", (Window(10, 1.0), Window(900, 86_400.0, "Europe/Berlin")), 4, Bucket(100, 5.0)
+        ),
+        cost=2.0,
         max_age=604_800.0,
         one_of=("email", "phone"),
         fields={"email": Field("The address.", At("properties.email"), required=True)},

@@ -118,6 +118,17 @@ async def test_a_claim_that_was_left_is_taken_over() -> None:
     assert ["r0", "r0"] == vendor.asked
 
 
+async def test_an_answer_that_got_lost_is_told_with_the_bar() -> None:
+    """The network dropped what the vendor said: the old refresh token may be spent by now."""
+    log, clock, vendor = MemoryLog(), FakeClock(), Vendor()
+    one, two = vaults(2, log, clock)
+    vendor.trouble = Failed("timeout")
+    await one.obtain("", vendor.ask)
+    vendor.trouble = None
+
+    assert Barred("invalid_grant", f"spent; {LOST}") == await two.obtain("", vendor.ask)
+
+
 async def test_a_restart_finds_what_is_kept() -> None:
     """A fresh token is used again, and a stale one is renewed with its own refresh token."""
     log, clock, vendor = MemoryLog(), FakeClock(), Vendor()
