@@ -50,13 +50,13 @@ class _Partition:
 
 
 class Audit:
-    """Audits `instances` until it is cancelled."""
+    """Audits `instances`, which may change, until it is cancelled."""
 
     def __init__(
         self, log: Log, instances: Collection[str], tells: AuditHappenings, clock: Clock
     ) -> None:
         self._log = log
-        self._instances = tuple(instances)
+        self._instances = instances
         self._tells = tells
         self._clock = clock
         self._partitions: dict[int, _Partition] = {}
@@ -145,14 +145,15 @@ class Audit:
 
     async def _settle(self, known: _Partition, span: Span) -> None:
         partition = span.partition
-        for name in self._instances:
+        instances = tuple(self._instances)
+        for name in instances:
             place = self._places.get(name, {}).get(partition, 0)
             missing = known.tally(name).settle(place)
             count = await self._events_among(missing, span)
             if count:
                 self._tells.unaccounted(name, count, f"{partition}:{missing[0]}")
         pages, events = known.mark
-        if all(known.tally(name).base >= events for name in self._instances):
+        if all(known.tally(name).base >= events for name in instances):
             reader = await self._joined()
             await reader.commit({partition: pages}, {partition: str(events)})
             known.base, known.mark = events, (known.read, span.end)
