@@ -1,22 +1,16 @@
-"""`python -m destinations`: run, list, describe, check, sandbox, deadletters list and replay."""
+"""`python -m destinations`: run, and all that a person asks of destinations."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
-import structlog
-from aiohttp import web
-
-from destinations import registry, sandbox
+from destinations import asking, registry, running, sandbox
 from destinations.deadletters import DeadLetter, open_letters
 from destinations.describe import described
-from destinations.happenings import Happenings
+from destinations.opening import listening, opened
 from destinations.plan import Plan
 from destinations.replay import LettersReader
 from destinations.sender import Sender
@@ -25,22 +19,17 @@ from destinations.worker import Worker
 from hub import process
 from hub.clock import SystemClock
 from hub.encoding import dumps
-from hub.log import DEAD_LETTERS, EVENTS, Log, LogError, LogMisconfigured, LogUnavailable
-from hub.log.opening import open_log
+from hub.log import DEAD_LETTERS, Log
 from hub.metrics import Metrics
 from hub.settings import Fault, Misconfigured, load, path_of
-
-LAG_SECONDS = 5.0
-"""How often the log is asked how far each instance is behind."""
-
-RESTART_SECONDS = (1.0, 60.0)
-"""The first and the longest pause before an instance that broke is begun again."""
 
 
 def main() -> int:
     """Parse the command line and do what it says; returns the exit status."""
     options = _parser().parse_args()
     process.begin_logging()
+    if hasattr(options, "run"):
+        return process.run(options.run(options))
     match options.command:
         case "list":
             return _list()
@@ -53,7 +42,7 @@ def main() -> int:
         case "deadletters":
             return process.run(_deadletters(options))
         case _:
-            return process.run(_run(options))
+            return process.run(running.run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,93 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         found.add_argument("--limit", type=int, default=100_000, help="at most so many")
         if verb == "replay":
             found.add_argument("--dry-run", action="store_true", help="count, and send nothing")
+    asking.parser(commands)
     return parser
-
-
-async def _run(options: argparse.Namespace) -> int:
-    settings = load(DestinationsSettings, path_of(options.config))
-    made = {name: plan for name, plan in plans(settings).items() if plan.instance.enabled}
-    clock = SystemClock()
-    metrics = Metrics()
-    asked = process.asked_to_stop()
-    async with AsyncExitStack() as stack:
-        # Opened top to bottom, closed bottom to top: the log last, since all others write to it.
-        log = await _opened(settings, asked)
-        if log is None:
-            return 0
-        stack.push_async_callback(log.close)
-        sender = await stack.enter_async_context(Sender())
-        served = web.Application()
-        served.add_routes(process.health_routes(metrics, log.ready))
-        address = await _serve(stack, served, settings.delivery.host, settings.delivery.port)
-        print(f"delivering for {len(made)} destinations; metrics at {address}/metrics", flush=True)
-        async with asyncio.TaskGroup() as group:
-            measuring = group.create_task(_measuring(log, made, metrics))
-            workers = [
-                group.create_task(
-                    _working(plan, log, sender, metrics, clock, settings, asked), name=name
-                )
-                for name, plan in made.items()
-            ]
-            await asked.wait()
-            await asyncio.gather(*workers)
-            measuring.cancel()
-    return 0
-
-
-async def _opened(settings: DestinationsSettings, asked: asyncio.Event) -> Log | None:
-    """The log, as soon as it is there; None when we are asked to stop before.
-
-    Raises Misconfigured when waiting would not help.
-    """
-    while not asked.is_set():
-        try:
-            return await open_log(settings.log)
-        except LogMisconfigured as error:
-            raise Misconfigured([Fault("log", str(error))]) from None
-        except LogUnavailable as error:
-            structlog.get_logger("destinations").warning("the log is away", reason=str(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAG_SECONDS):
-                    await asked.wait()
-    return None
-
-
-async def _working(
-    plan: Plan,
-    log: Log,
-    sender: Sender,
-    metrics: Metrics,
-    clock: SystemClock,
-    settings: DestinationsSettings,
-    asked: asyncio.Event,
-) -> None:
-    """One instance; when it breaks it is begun again, and the others never notice."""
-    pause, most = RESTART_SECONDS
-    while not asked.is_set():
-        worker = Worker(plan, log, sender, metrics, clock, settings.delivery)
-        try:
-            await worker.run(asked)
-        except Exception as error:
-            Happenings(metrics, plan.name).broke("worker", error)
-            try:
-                async with asyncio.timeout(pause):
-                    await asked.wait()
-            except TimeoutError:
-                pause = min(pause * 2, most)
-
-
-async def _measuring(log: Log, made: Mapping[str, Plan], metrics: Metrics) -> None:
-    """How far each instance is behind, now and then."""
-    tells = {name: Happenings(metrics, name) for name in made}
-    while True:
-        try:
-            status = next((s for s in await log.status() if s.stream == EVENTS), None)
-            for name, told in tells.items():
-                told.lags(status.lag(name) if status else 0)
-        except LogError:
-            pass  # the workers tell that the log is away; a gauge that stands still is enough here
-        await asyncio.sleep(LAG_SECONDS)
 
 
 def _list() -> int:
@@ -215,7 +119,7 @@ async def _sandbox(options: argparse.Namespace) -> int:
         raise Misconfigured([Fault(name, f"no such vendor; there are {known}") for name in unknown])
     asked = process.asked_to_stop()
     async with AsyncExitStack() as stack:
-        address = await _serve(stack, sandbox.app(names), options.host, options.port)
+        address = await listening(stack, sandbox.app(names), options.host, options.port)
         for name in names:
             print(f"{name}: {address}/{name}", flush=True)
         await asked.wait()
@@ -228,7 +132,7 @@ async def _deadletters(options: argparse.Namespace) -> int:
     if options.destination and options.destination not in made:
         known = ", ".join(made) or "none"
         raise Misconfigured([Fault(options.destination, f"no such destination; there are {known}")])
-    log = await _opened(settings, asyncio.Event())
+    log = await opened(settings, asyncio.Event())
     if log is None:
         return 1
     try:
@@ -278,18 +182,6 @@ async def _replay(
 def _total(metrics: Metrics, name: str) -> float:
     samples = (s for m in metrics.registry.collect() for s in m.samples)
     return sum(sample.value for sample in samples if sample.name == name)
-
-
-async def _serve(stack: AsyncExitStack, app: web.Application, host: str, port: int) -> str:
-    """Serve until the stack closes; the address, with the port that was taken. Or Misconfigured."""
-    runner: Any = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise Misconfigured([Fault("port", f"cannot listen on {host}:{port}: {error}")]) from None
-    return f"http://{host}:{runner.addresses[0][1]}"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -14,21 +14,52 @@ from hub.encoding import dumps
 from hub.log import LogError
 
 Trace = Callable[[str], Awaitable[dict[str, Any]]]
+Answering = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def routes(delivery: Delivery, trace: Trace) -> list[web.RouteDef]:
-    """GET /admin/trace/{message_id}. Without a token in the settings there is nothing there."""
+class Stands(Protocol):
+    """Who can tell how the instances stand, and let go of a brake: the crew."""
+
+    def standing(self) -> dict[str, dict[str, Any]]: ...
+
+    def release(self, name: str) -> bool | None: ...
+
+
+def routes(delivery: Delivery, trace: Trace, crew: Stands) -> list[web.RouteDef]:
+    """What is there under /admin: nothing, without a token in the settings.
+
+    GET destinations: how each stands. POST destinations/{name}/release: let go of its brake.
+    GET trace/{message_id}: what became of an event.
+    """
+
+    def guarded(answer: Answering) -> Answering:
+        async def guard(request: web.Request) -> web.Response:
+            refusal = refused(request, delivery.admin_token)
+            return await answer(request) if refusal is None else refusal
+
+        return guard
 
     async def traced(request: web.Request) -> web.Response:
-        if (refusal := refused(request, delivery.admin_token)) is not None:
-            return refusal
         try:
             told = await trace(request.match_info["message_id"])
         except LogError as error:
             return _said(503, {"error": f"the log cannot be read: {type(error).__name__}"})
         return _said(200, told)
 
-    return [web.get("/admin/trace/{message_id:.+}", traced)]
+    async def standing(_: web.Request) -> web.Response:
+        return _said(200, crew.standing())
+
+    async def released(request: web.Request) -> web.Response:
+        was = crew.release(request.match_info["name"])
+        if was is None:
+            return _said(404, {"error": f"there are {', '.join(crew.standing()) or 'none'}"})
+        return _said(200, {"released": was})
+
+    return [
+        web.get("/admin/destinations", guarded(standing)),
+        web.post("/admin/destinations/{name}/release", guarded(released)),
+        web.get("/admin/trace/{message_id:.+}", guarded(traced)),
+    ]
 
 
 def refused(request: web.Request, token: SecretStr | None) -> web.Response | None:

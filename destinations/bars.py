@@ -11,11 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from destinations.outcome import Barred
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar as it is told: the vendor's code and sentence, and seconds to the next probe."""
+
+    action: str
+    code: str
+    reason: str
+    seconds: float
+
 
 @dataclass(slots=True)
 class _Bar:
     until: float
     turn: int
+    why: Barred
     seated: bool = False
     probing: bool = False
 
@@ -35,13 +48,20 @@ class Bars:
         """Whether the action is barred."""
         return action in self._bars
 
-    def raise_(self, action: str, now: float, turn: int) -> bool:
+    def told(self, now: float) -> list[Bar]:
+        """All bars, for who asks."""
+        return [
+            Bar(name, bar.why.code, bar.why.reason, max(0.0, bar.until - now))
+            for name, bar in self._bars.items()
+        ]
+
+    def raise_(self, action: str, why: Barred, now: float, turn: int) -> bool:
         """They do not let us in; whether that is news: a word from before the last one is not."""
         bar = self._bars.get(action)
         if bar is not None and bar.turn != turn:
             return False
         self._turn += 1
-        self._bars[action] = _Bar(now + self._seconds, self._turn)
+        self._bars[action] = _Bar(now + self._seconds, self._turn, why)
         return True
 
     def lift(self, action: str, turn: int) -> bool:

@@ -10,7 +10,7 @@ from destinations.bars import Bars
 from destinations.brake import Brake
 from destinations.breaker import Breaker
 from destinations.happenings import Happenings
-from destinations.limiter import Limiter
+from destinations.limiter import Limiter, Why
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
 from destinations.plan import Plan
 from destinations.spec import Action, Heard
@@ -62,6 +62,11 @@ class Gate:
     def limit(self, action: Action[Any], now: float) -> float:
         """Seconds for which the vendor's limits hold the action back."""
         return self._limiters[action.rate.name].wait(now, action.cost)
+
+    def limited(self, now: float) -> Why | None:
+        """What limit holds a rate back now, if any does."""
+        looks = (limiter.look(now) for limiter in self._limiters.values())
+        return next((why for seconds, why in looks if seconds > 0), None)
 
     def share(self, part: float, now: float) -> None:
         """This worker reads `part` of the partitions, and has that part of the vendor's limits."""
@@ -135,7 +140,7 @@ class Gate:
                 self._breaker.answered(at_breaker)
             else:
                 self._breaker.undecided(at_breaker)
-            if self.bars.raise_(action.name, now, at_bars):
+            if self.bars.raise_(action.name, barred, now, at_bars):
                 self._tells.barred(action.name, barred, self._plan.instance.barred_seconds)
             return None
         if reply is not None and any(isinstance(o, Delivered | Refused) for o in outcomes):

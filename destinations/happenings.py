@@ -13,6 +13,7 @@ import structlog
 
 from destinations.breaker import State
 from destinations.outcome import Barred
+from destinations.watchdog import Still
 from hub.metrics import Metrics
 
 
@@ -39,6 +40,7 @@ class Happenings:
         self._rows = metrics.destination_batch_rows.labels(destination)
         self._delay = metrics.destination_delay_seconds.labels(destination)
         self._was = (State.CLOSED, False)
+        self._still: str | None = None
         self._lines: Counter[str] = Counter()
 
     def _worth_a_line(self, kind: str) -> int:
@@ -117,6 +119,18 @@ class Happenings:
         """How much is parked."""
         self._parked_lanes.set(lanes)
         self._parked.set(events)
+
+    def still(self, still: Still | None) -> None:
+        """Nothing moves although something waits: told once, for each reason."""
+        gauge, was = self._metrics.destination_still_seconds, self._still
+        self._still = None if still is None else still.reason
+        if was is not None and was != self._still:
+            gauge.labels(self._name, was).set(0)
+        if still is None:
+            return
+        gauge.labels(self._name, still.reason).set(still.seconds)
+        if was != still.reason:
+            self._log.warning("nothing moves", reason=still.reason, seconds=round(still.seconds))
 
     def limited(self, seconds: float) -> None:
         """Requests wait for the vendor's limit."""

@@ -7,7 +7,7 @@ of outages can be played in a test within a millisecond; `worker` does the waiti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ from destinations.plan import DUPLICATE, Boarding, Filtered, Plan, expired
 from destinations.progress import Progress, Recovered
 from destinations.spec import Action
 from destinations.talk import Reply
+from destinations.watchdog import Reason
 from hub.event import Event
 from hub.log import Record
 
@@ -290,6 +291,42 @@ class Station:
         return self.gate.release()
 
     # Telling
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self._lanes.backlog or self.parking.moving or len(self.book))
+
+    def reason(self, now: float) -> Reason:
+        """Why nothing leaves, if nothing does."""
+        if self.gate.braked:
+            return "braked"
+        if not self.gate.healthy:
+            return "vendor_away"
+        if self._on_the_road:
+            return "in_flight"
+        if (why := self.gate.limited(now)) is not None:
+            return why
+        if self.gate.bars:
+            return "barred"
+        return "unknown" if self._lanes.next_due() is None else "retrying"
+
+    def standing(self, now: float, wall: float) -> dict[str, Any]:
+        """How things stand, for who asks: JSON, without anything of an event."""
+        oldest = [p.events.oldest for p in self.progress if p.events.oldest is not None]
+        bars = self.gate.bars.told(now)
+        well = "barred" if bars else "delivering"
+        return {
+            "state": well if self.gate.healthy else self.reason(now),
+            "bars": [asdict(bar) for bar in bars],
+            "partitions": sorted(self.partitions),
+            "backlog": self._lanes.backlog,
+            "keys": len(self._lanes),
+            "parked": len(self.parking),
+            "parked_keys": self.parking.lanes,
+            "in_flight": self._on_the_road,
+            "oldest_seconds": round(wall - min(oldest), 3) if oldest else 0.0,
+        }
 
     def tell(self, wall: float) -> None:
         """How things stand, as gauges."""

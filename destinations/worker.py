@@ -17,6 +17,7 @@ from destinations import ledger
 from destinations.batcher import Bus
 from destinations.courier import Sends, carry
 from destinations.happenings import Happenings
+from destinations.index import Index
 from destinations.item import Item
 from destinations.outcome import Barred, Failed, Outcome
 from destinations.parking import AT_ONCE
@@ -29,6 +30,7 @@ from destinations.spec import Account
 from destinations.station import Station
 from destinations.talk import Reply, all_rows
 from destinations.tokens import Tokens
+from destinations.watchdog import Reason, Watchdog
 from destinations.yard import ParkedLane
 from hub.clock import Clock
 from hub.log import EVENTS, PARKED, Log, LogError, LogUnavailable, Reader, Record
@@ -47,7 +49,8 @@ GATHER_SECONDS = 0.01
 class Worker:
     """Delivers for one instance until it is asked to stop.
 
-    `replay` names a replay, whose reader is given to `run`; it has no past and no group.
+    `replay` names a replay, whose reader is given to `run`; it has no past and no group. `index`
+    knows which events were accepted twice; without one, all are taken for new.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Worker:
         delivery: Delivery,
         die: Callable[[], float] = random.random,
         replay: str = "",
+        index: Index | None = None,
     ) -> None:
         self._plan = plan
         self._log = log
@@ -67,6 +71,7 @@ class Worker:
         self._clock = clock
         self._delivery = delivery
         self._replay = replay
+        self._index = index
         self._tells = Happenings(metrics, plan.name)
         self._station = Station(plan, self._tells, die, replay)
         self._scribe = Scribe(plan, log, self._station, self._tells, clock)
@@ -78,6 +83,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._told = asyncio.Event()
         self._reader: Reader | None = None
+        self._watchdog = Watchdog(clock.steady())
+        self._moves = 0
 
     async def run(self, asked: asyncio.Event, reader: Reader | None = None) -> None:
         """Deliver until `asked`; then hear out what is in flight, commit, and let go.
@@ -144,18 +151,13 @@ class Worker:
                 paused = frozenset()
             try:
                 records = await reader.take(max(1, min(room, TAKE)), 0.1 if paused else 0.5)
-                records = await self._ours(reader, records)
+                await self._receive(reader, records)
             except LogUnavailable as error:
                 self._tells.stumbled("the log cannot be read; trying again", error)
                 await asyncio.sleep(AGAIN_SECONDS)
-                continue
-            for record in records:
-                self._station.take(record)
-            if records:
-                self._happened()
 
-    async def _ours(self, reader: Reader, records: Sequence[Record]) -> Sequence[Record]:
-        """Those of `records` whose partitions are still ours, once these are adopted.
+    async def _receive(self, reader: Reader, records: Sequence[Record]) -> None:
+        """Records come to the station, once their partitions are adopted and twins are known.
 
         What a partition's last owner left is asked before anything of it is sent. It may move away
         meanwhile, and even come back: then it is read again from its commit.
@@ -169,7 +171,13 @@ class Worker:
             # From now on the group has a place and a note, whatever happens.
             await self._commit(self._station.progress)
             self._happened()
-        return [record for record in records if self._is_same(seen, record.partition)]
+        if not records:
+            return
+        twins = {} if self._index is None else await self._index.judge(records)
+        for record in records:
+            if self._is_same(seen, record.partition):
+                self._station.take(record, (record.partition, record.offset) in twins)
+        self._happened()
 
     async def _left(self, reader: Reader, partitions: Collection[int]) -> Mapping[int, Recovered]:
         if self._replay:
@@ -237,6 +245,7 @@ class Worker:
             self._tells.broke("ride", error)
 
     def _happened(self) -> None:
+        self._moves += 1
         self._wake.set()
         self._told.set()
 
@@ -329,10 +338,26 @@ class Worker:
     async def _committing(self) -> None:
         while True:
             await asyncio.sleep(self._delivery.commit_seconds)
+            now = self._clock.steady()
             self._station.tell(self._clock.now())
-            self._station.parking.sweep(self._clock.steady(), crowded=not self._station.room)
+            self._station.parking.sweep(now, crowded=not self._station.room)
             self._told.set()
+            waiting = self._station.waiting
+            self._tells.still(self._watchdog.look(now, self._moves, waiting, self._reason(now)))
             await self._commit(self._station.progress)
+
+    def _reason(self, now: float) -> Reason:
+        return "log_away" if self._scribe.stuck else self._station.reason(now)
+
+    def standing(self) -> dict[str, Any]:
+        """How things stand, as `Station.standing`."""
+        return self._station.standing(self._clock.steady(), self._clock.now())
+
+    def release(self) -> bool:
+        """A person lets go of the brake; whether it was on."""
+        was = self._station.release()
+        self._happened()
+        return was
 
     async def _commit(self, of: Collection[Progress]) -> None:
         """Remember what is finished; what is not committed is read again, so a failure can wait."""

@@ -170,6 +170,11 @@ class Metrics:
             "1 while nothing is sent because the vendor refused too much, until a person lets go.",
             ("destination",),
         )
+        self.destination_still_seconds = self._gauge(
+            "destination_still_seconds",
+            "Seconds since anything moved, while something waits; by what it waits for.",
+            ("destination", "reason"),
+        )
         self.destination_parked = self._gauge(
             "destination_parked", "Events set aside because their key fails.", ("destination",)
         )

@@ -23,11 +23,21 @@ async def _away(_: str) -> dict[str, Any]:
     raise LogUnavailable("the broker at 10.0.0.1 is away")
 
 
+class Standing:
+    """A crew of one, whose brake is on."""
+
+    def standing(self) -> dict[str, dict[str, Any]]:
+        return {"crm": {"state": "braked"}}
+
+    def release(self, name: str) -> bool | None:
+        return True if name == "crm" else None
+
+
 async def _asked(
     authorization: str | None, token: str | None = TOKEN, trace: Any = _trace, path: str = "m-1"
 ) -> tuple[int, Any]:
     app = web.Application()
-    app.add_routes(routes(Delivery.model_validate({"admin_token": token}), trace))
+    app.add_routes(routes(Delivery.model_validate({"admin_token": token}), trace, Standing()))
     headers = {"Authorization": authorization} if authorization else {}
     async with TestClient(TestServer(app)) as client:
         answer = await client.get(f"/admin/trace/{path}", headers=headers)
@@ -68,3 +78,21 @@ async def test_a_log_that_is_away_is_told() -> None:
     status, told = await _asked(f"Bearer {TOKEN}", trace=_away)
 
     assert (503, {"error": "the log cannot be read: LogUnavailable"}) == (status, told)
+
+
+async def test_how_instances_stand_and_the_brake_are_behind_the_token() -> None:
+    """A person sees why an instance waits, and lets go; who is nobody does neither."""
+    app = web.Application()
+    app.add_routes(routes(Delivery.model_validate({"admin_token": TOKEN}), _trace, Standing()))
+    mine = {"Authorization": f"Bearer {TOKEN}"}
+    async with TestClient(TestServer(app)) as client:
+        stands = await (await client.get("/admin/destinations", headers=mine)).json()
+        let_go = await (await client.post("/admin/destinations/crm/release", headers=mine)).json()
+        unknown = await client.post("/admin/destinations/nobody/release", headers=mine)
+        nobody = [
+            await client.get("/admin/destinations"),
+            await client.post("/admin/destinations/crm/release"),
+        ]
+
+    assert ({"crm": {"state": "braked"}}, {"released": True}) == (stands, let_go)
+    assert (404, [401, 401]) == (unknown.status, [one.status for one in nobody])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 
-from destinations.bars import Bars
+from destinations.bars import Bar, Bars
+from destinations.outcome import Barred
+
+WHY = Barred("scope", "is missing")
 
 
 def barred() -> Bars:
     """Bars of which `send` was raised at 0, for 300 s."""
     bars = Bars(300.0)
-    assert bars.raise_("send", 0.0, bars.leave("send"))
+    assert bars.raise_("send", WHY, 0.0, bars.leave("send"))
     return bars
 
 
@@ -43,7 +46,7 @@ def test_a_probe_that_is_barred_waits_as_long_again() -> None:
     """They said no once more: that is news, and the next probe goes `seconds` later."""
     bars = barred()
     bars.seat("send", 300.0)
-    news = bars.raise_("send", 301.0, bars.leave("send"))
+    news = bars.raise_("send", WHY, 301.0, bars.leave("send"))
 
     assert news
     assert [] == list(bars.due(600.9))
@@ -54,10 +57,10 @@ def test_who_left_before_the_bar_says_nothing() -> None:
     """Its answer neither lifts the bar nor raises it again."""
     bars = Bars(300.0)
     early = bars.leave("send")
-    bars.raise_("send", 0.0, bars.leave("send"))
+    bars.raise_("send", WHY, 0.0, bars.leave("send"))
 
     assert not bars.lift("send", early)
-    assert not bars.raise_("send", 100.0, early)
+    assert not bars.raise_("send", WHY, 100.0, early)
     assert ["send"] == list(bars.due(300.0))
 
 
@@ -79,3 +82,9 @@ def test_it_is_looked_at_when_a_probe_is_due_and_somebody_waits() -> None:
 
     assert 100.0 == bars.next_due(200.0, lambda _: True)
     assert math.inf == bars.next_due(200.0, lambda _: False)
+
+
+def test_a_bar_says_why() -> None:
+    """Who asks is told the vendor's sentence, and when it is asked again."""
+
+    assert [Bar("send", "scope", "is missing", 200.0)] == barred().told(100.0)
