@@ -10,21 +10,7 @@ from hypothesis import strategies as st
 
 from destinations.limiter import DAY, SLICES, WHYS, Limiter
 from destinations.spec import Bucket, Heard, Left, Rate, Window
-
-WALL = 1_795_255_200.0
-"""2026-11-21T10:00:00Z."""
-
-TEN = Rate("all", (Window(100, 10.0),))
-
-
-def leaving(limiter: Limiter, count: int, now: float) -> int:
-    """How many of `count` requests may leave now; they do, and come back at once."""
-    left = 0
-    while left < count and limiter.wait(now) == 0:
-        limiter.leave(now, WALL)
-        limiter.back(now, 0.0)
-        left += 1
-    return left
+from tests.destinations.knocking import TEN, WALL, leaving
 
 
 @given(
@@ -206,6 +192,32 @@ def test_a_spent_window_that_nobody_declared_holds() -> None:
     assert (3_600.0, "daily_limit") == limiter.look(0.0)
 
 
+def test_a_window_with_something_left_holds_nobody() -> None:
+    """Of a limit that we do not count, what is left is left."""
+    limiter = Limiter(Rate("all"))
+    limiter.heard(Heard(left=(Left(10.0, 1),)), 0.0)
+
+    assert 0.0 == limiter.wait(0.0)
+
+
+def test_our_own_count_is_the_finer_one() -> None:
+    """A vendor that says that a window which we filled is full does not prolong it."""
+    limiter = Limiter(TEN)
+    leaving(limiter, 100, 0.0)
+    limiter.heard(Heard(left=(Left(10.0, 0),)), 5.0)
+
+    assert 5.2 == pytest.approx(limiter.wait(5.0))
+
+
+def test_a_spent_day_may_end_sooner_than_ours() -> None:
+    """The vendor's reset counts where its count is what stops us."""
+    limiter = Limiter(Rate("all", (Window(9, DAY, "UTC"),)))
+    leaving(limiter, 1, 0.0)
+    limiter.heard(Heard(left=(Left(DAY, 0, 3_600.0),)), 0.0)
+
+    assert (3_600.0, "daily_limit") == limiter.look(0.0)
+
+
 # Points
 
 
@@ -226,6 +238,17 @@ def test_the_vendor_reports_its_level() -> None:
     limiter.heard(Heard(level=5.0), 0.0)
 
     assert 1.5 == limiter.wait(0.0, 20.0)
+
+
+def test_a_reported_level_is_shared_and_raises_nothing() -> None:
+    """Half of the partitions is half of what is left, and no more than we think."""
+    half, all_of_it = (Limiter(Rate("all", bucket=Bucket(10, 1.0))) for _ in range(2))
+    half.share(0.5, 0.0)
+    for limiter, level in ((half, 4.0), (all_of_it, 1e9)):
+        limiter.leave(0.0, WALL, 4.0)
+        limiter.heard(Heard(level=level), 0.0)
+
+    assert [4.0, 3.0] == [half.wait(0.0, 4.0), all_of_it.wait(0.0, 9.0)]
 
 
 def test_a_request_that_costs_more_than_all_goes_on_credit() -> None:
@@ -269,6 +292,37 @@ def test_a_refusal_halves_windows_and_seats() -> None:
     assert 100 == leaving(limiter, 200, 60.0)
 
 
+def test_a_refusal_leaves_a_days_budget_alone() -> None:
+    """A day is no pace; points come back half as fast."""
+    limiter = Limiter(Rate("all", (Window(10, DAY),), bucket=Bucket(10, 1.0)), most=1_000)
+    limiter.busy(0.0, 1.0, "rate_limit")
+
+    assert 10 == leaving(limiter, 20, 1.0)
+    assert 20.0 == limiter._bucket.wait(1.0, 10.0, 1.0, 0.5)  # type: ignore[union-attr]
+
+
+def test_slow_answers_narrow_the_road() -> None:
+    """Twice as slow as usual: fewer at once."""
+    limiter = Limiter(Rate("all"), most=10)
+    for n in range(240):
+        limiter.answered(float(n), 0.2 if n < 200 else 0.8)
+    seats = 0
+    while limiter.wait(240.0) == 0:
+        limiter.leave(240.0, WALL)
+        seats += 1
+
+    assert 1 <= seats <= 5
+
+
+def test_fractions_leave_nothing_behind() -> None:
+    """Costs that add up to almost nothing more than they should do not hold a whole request."""
+    limiter = Limiter(Rate("all", (Window(1, 10.0),)))
+    for now, cost in ((0.0, 0.1), (1.0, 0.2), (2.0, 0.3)):
+        limiter.leave(now, WALL, cost)
+
+    assert 0.0 == limiter.wait(30.0)
+
+
 def test_one_seat_is_halved_by_resting() -> None:
     """Half a request at once is one request and a rest as long."""
     limiter = Limiter(Rate("all", concurrency=1))
@@ -286,80 +340,6 @@ def test_the_instances_own_bound_counts() -> None:
     limiter.leave(0.0, WALL)
 
     assert (math.inf, "concurrency") == limiter.look(0.0)
-
-
-# Sharing
-
-
-def test_a_part_of_the_partitions_is_a_part_of_the_limits() -> None:
-    """Three of eight partitions: three eighths of windows, seats and points."""
-    limiter = Limiter(Rate("all", (Window(100, 10.0),), 16, Bucket(80, 8.0)), most=1_000)
-    limiter.share(3 / 8, 0.0)
-    seats = 0
-    while limiter.wait(0.0) == 0:
-        limiter.leave(0.0, WALL)
-        seats += 1
-    for _ in range(seats):
-        limiter.back(0.0, 0.1)
-
-    assert 6 == seats
-    assert 30 - seats == leaving(limiter, 100, 0.0)  # of 80 points, before 37 requests are reached
-    assert (pytest.approx(1 / 3), "cost") == limiter.look(0.0)
-
-
-def test_a_part_below_one_is_stretched() -> None:
-    """A quarter of one request a second is one request in four seconds."""
-    limiter = Limiter(Rate("all", (Window(1, 1.0),)))
-    limiter.share(1 / 4, 0.0)
-    limiter.leave(0.0, WALL)
-    limiter.back(0.0, 0.0)
-
-    assert 4.0 == pytest.approx(limiter.wait(0.0), abs=0.1)
-
-
-def test_what_is_taken_over_may_be_used_up() -> None:
-    """The former owner of the other half may just have spent it: it is ours a window later."""
-    limiter = Limiter(TEN)
-    limiter.share(0.5, 0.0)
-    limiter.share(1.0, 0.0)
-
-    assert 50 == leaving(limiter, 200, 0.0)
-    assert 50 == leaving(limiter, 200, 10.0)
-    assert 50 == leaving(limiter, 200, 10.3)
-
-
-def test_who_owns_nothing_keeps_its_limits() -> None:
-    """Partitions that go and come back in a rebalance cost no window."""
-    limiter = Limiter(TEN)
-    for part in (1.0, 0.0, 1.0):
-        limiter.share(part, 0.0)
-
-    assert 100 == leaving(limiter, 200, 0.0)
-
-
-@given(
-    moves=st.lists(
-        st.tuples(st.floats(0.0, 4.0), st.integers(0, 8), st.integers(0, 60)), max_size=40
-    )
-)
-def test_the_workers_together_never_exceed_the_limit(moves: list[tuple[float, int, int]]) -> None:
-    """However the partitions move between two workers, and however greedy both are."""
-    one, two = Limiter(TEN), Limiter(TEN)
-    one.share(0.5, 0.0)
-    two.share(0.5, 0.0)
-    now, mine, left = 0.0, 4, []
-    for pause, part, wanted in moves:
-        now += pause
-        first, second = (one, two) if part < mine else (two, one)  # who gives up is told first
-        mine = part
-        for limiter in (first, second):
-            limiter.share((part if limiter is one else 8 - part) / 8, now)
-        for limiter, partitions in ((one, part), (two, 8 - part)):
-            if partitions:
-                left += [now] * leaving(limiter, wanted, now)
-
-    for begin in left:
-        assert len([at for at in left if begin <= at < begin + 10.0 - 1e-9]) <= 100
 
 
 def test_all_that_may_be_waited_for_has_a_name() -> None:

@@ -28,6 +28,16 @@ def test_refusals_of_one_burst_are_one() -> None:
     assert 0.5 == pace.rate
 
 
+def test_a_slow_refusal_is_of_the_same_burst() -> None:
+    """What takes five seconds to come back refused may have left before the first refusal."""
+    pace = Pace()
+    pace.answered(0.0, 5.0)
+    for now in (1.0, 5.9):
+        pace.refused(now, now)
+
+    assert 0.5 == pace.rate
+
+
 def test_success_raises_the_rate_little_by_little() -> None:
     """By a twentieth a second at most, however many answers there are, and never beyond all."""
     pace = Pace()
@@ -51,6 +61,17 @@ def test_answers_twice_as_slow_narrow_the_road() -> None:
 
     assert pace.width < 0.5
     assert 1.0 == pace.rate
+
+
+def test_the_road_narrows_once_for_each_round() -> None:
+    """Answers that come together are one sign, however many they are."""
+    pace = Pace()
+    for n in range(200):
+        pace.answered(n / 10, 0.2)
+    for _ in range(40):
+        pace.answered(60.0, 0.8)
+
+    assert pace.width >= 0.9
 
 
 def test_what_lasts_is_usual() -> None:

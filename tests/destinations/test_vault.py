@@ -59,9 +59,17 @@ async def values(log: Log) -> list[bytes]:
     return [record.value for page in pages for record in page]
 
 
+class Slow(MemoryLog):
+    """A log whose appends take a while: others have read meanwhile what was there before."""
+
+    async def append(self, stream: str, entries: Sequence[Entry]) -> Sequence[Place]:
+        await asyncio.sleep(0)
+        return await super().append(stream, entries)
+
+
 async def test_of_many_who_want_a_token_one_asks() -> None:
     """Eight processes at once, time and again: one request, and one token for all."""
-    log, clock, vendor = MemoryLog(), FakeClock(), Vendor()
+    log, clock, vendor = Slow(), FakeClock(), Vendor()
     eight = vaults(8, log, clock)
     spoilt = ""
     for n in range(1, 6):
@@ -129,6 +137,19 @@ async def test_an_answer_that_got_lost_is_told_with_the_bar() -> None:
     assert Barred("invalid_grant", f"spent; {LOST}") == await two.obtain("", vendor.ask)
 
 
+async def test_a_token_ends_the_doubt() -> None:
+    """What got lost before it is no reason for a bar that comes later."""
+    log, clock, vendor = MemoryLog(), FakeClock(), Vendor()
+    (vault,) = vaults(1, log, clock)
+    vendor.trouble = Failed("timeout")
+    await vault.obtain("", vendor.ask)
+    vendor.trouble, vendor.valid = None, "r0"
+    await vault.obtain("", vendor.ask)
+    vendor.valid = "revoked"
+
+    assert Barred("invalid_grant", "spent") == await vault.obtain("t2", vendor.ask)
+
+
 async def test_a_restart_finds_what_is_kept() -> None:
     """A fresh token is used again, and a stale one is renewed with its own refresh token."""
     log, clock, vendor = MemoryLog(), FakeClock(), Vendor()
@@ -149,6 +170,7 @@ async def test_a_changed_refresh_token_overrules_what_is_kept() -> None:
     (after,) = vaults(1, log, clock, grant="s0")
 
     assert "t2" == token_of(await after.obtain("", vendor.ask))
+    assert "t1" == token_of(await before.obtain("", vendor.ask))  # which still runs
     assert ["r0", "s0"] == vendor.asked
 
 
@@ -242,12 +264,13 @@ async def test_what_was_kept_is_found_when_partitions_are_added() -> None:
     log, clock, vendor = Growing(), FakeClock(), Vendor()
     old, new = vaults(2, log, clock)
     await old.obtain("", vendor.ask)
+    await old.obtain("t1", vendor.ask)
     log.grow(next(n for n in range(9, 99) if partition_of(b"crm", n) != partition_of(b"crm", 8)))
-    got = [await new.obtain("", vendor.ask), await old.obtain("t1", vendor.ask)]
-    got.append(await new.obtain("t1", vendor.ask))
+    got = [await new.obtain("", vendor.ask), await old.obtain("t2", vendor.ask)]
+    got.append(await new.obtain("t2", vendor.ask))
 
-    assert ["t1", "t2", "t2"] == [token_of(one) for one in got]
-    assert ["r0", "r1"] == vendor.asked
+    assert ["t2", "t3", "t3"] == [token_of(one) for one in got]
+    assert ["r0", "r1", "r2"] == vendor.asked
 
 
 async def test_a_claim_that_is_late_does_not_count() -> None:
