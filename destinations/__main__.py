@@ -7,7 +7,7 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 
-from destinations import asking, registry, running, sandbox
+from destinations import asking, auditing, registry, running, sandbox, tracing
 from destinations.deadletters import DeadLetter, open_letters
 from destinations.describe import described
 from destinations.opening import listening, opened
@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         found.add_argument("--limit", type=int, default=100_000, help="at most so many")
         if verb == "replay":
             found.add_argument("--dry-run", action="store_true", help="count, and send nothing")
-    asking.parser(commands)
+    for command in (asking, auditing, tracing):
+        command.parser(commands)
     return parser
 
 

@@ -11,9 +11,10 @@ import structlog
 from aiohttp import web
 
 from destinations import admin
+from destinations.audit import Audit
 from destinations.crew import Crew
 from destinations.follower import Follower
-from destinations.happenings import Happenings, IndexHappenings
+from destinations.happenings import AuditHappenings, Happenings, IndexHappenings
 from destinations.index import Index
 from destinations.opening import listening, opened
 from destinations.plan import Plan
@@ -71,6 +72,7 @@ async def run(options: argparse.Namespace) -> int:
                 _measuring(log, crew, metrics),
                 _watching(path, settings, crew),
                 follower.run(),
+                Audit(log, crew.plans, AuditHappenings(metrics, crew.plans), clock).run(),
             )
         ]
         stopping = asyncio.create_task(asked.wait())

@@ -10,20 +10,21 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from destinations import ledger
 from destinations.batcher import Bus
-from destinations.courier import Sends, carry
+from destinations.conductor import Conductor
+from destinations.courier import Sends
 from destinations.happenings import Happenings
 from destinations.index import Index
 from destinations.item import Item
-from destinations.outcome import Barred, Failed, Outcome
+from destinations.outcome import Failed
 from destinations.parking import AT_ONCE
 from destinations.plan import Plan
 from destinations.progress import Progress, Recovered
 from destinations.recovery import recover
+from destinations.rides import Rides
 from destinations.scribe import AGAIN_SECONDS, Scribe
 from destinations.settings import Delivery
 from destinations.spec import Account
@@ -67,7 +68,6 @@ class Worker:
     ) -> None:
         self._plan = plan
         self._log = log
-        self._sender = sender
         self._clock = clock
         self._delivery = delivery
         self._replay = replay
@@ -75,14 +75,18 @@ class Worker:
         self._tells = Happenings(metrics, plan.name)
         self._station = Station(plan, self._tells, die, replay)
         self._scribe = Scribe(plan, log, self._station, self._tells, clock)
-        self._account: Account[Any] = Account(plan.settings, clock.now)
-        self._tokens = Tokens(plan.name, plan.vendor, self._account, sender, log, clock)
+        account: Account[Any] = Account(plan.settings, clock.now)
+        tokens = Tokens(plan.name, plan.vendor, account, sender, log, clock)
+        self._conductor = Conductor(
+            plan, account, tokens, sender, self._station.book, self._scribe, self._tells
+        )
         self._committed: dict[Progress, object] = {}
         self._revocations: Counter[int] = Counter()
-        self._rides: dict[asyncio.Task[None], frozenset[Progress]] = {}
+        self._rides = Rides(self._returned)
         self._wake = asyncio.Event()
         self._told = asyncio.Event()
         self._reader: Reader | None = None
+        self._partitions = 0
         self._watchdog = Watchdog(clock.steady())
         self._moves = 0
 
@@ -115,10 +119,7 @@ class Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            late = await self._hear_out(self._rides, self._delivery.stop_seconds)
-            for ride in late:
-                ride.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await self._rides.close(self._delivery.stop_seconds)
             await self._recorded(self._delivery.stop_seconds)
             recording.cancel()
             await asyncio.gather(recording, return_exceptions=True)
@@ -129,6 +130,8 @@ class Worker:
     async def _joined(self, asked: asyncio.Event) -> Reader | None:
         while not asked.is_set():
             try:
+                streams = {status.stream: status.spans for status in await self._log.status()}
+                self._partitions = len(streams[EVENTS])
                 return await self._log.open_reader(EVENTS, self._plan.name, on_revoke=self._revoked)
             except LogUnavailable as error:
                 self._tells.stumbled("the log cannot be read; trying again", error)
@@ -168,6 +171,7 @@ class Worker:
             for partition, left in (await self._left(reader, new)).items():
                 if partition in reader.partitions and self._is_same(seen, partition):
                     self._station.adopt(partition, left)
+            self._share()
             # From now on the group has a place and a note, whatever happens.
             await self._commit(self._station.progress)
             self._happened()
@@ -185,6 +189,12 @@ class Worker:
         now = self._clock.now()
         return await recover(self._log, reader, self._plan.name, partitions, now)
 
+    def _share(self) -> None:
+        """This worker has that part of the vendor's limits that it has of the partitions."""
+        if self._partitions:
+            part = len(self._station.partitions) / self._partitions
+            self._station.gate.share(min(1.0, part), self._clock.steady())
+
     def _is_same(self, seen: Counter[int], partition: int) -> bool:
         return self._revocations[partition] == seen[partition]
 
@@ -192,9 +202,8 @@ class Worker:
         """Partitions move: nothing more of theirs is sent, what is in flight is heard and kept."""
         self._revocations.update(partitions)
         leaving = self._station.forget(partitions)
-        await self._hear_out(
-            [ride for ride, of in self._rides.items() if of & leaving], REVOKE_SECONDS
-        )
+        self._share()
+        await self._rides.hear_out(leaving, REVOKE_SECONDS)
         await self._recorded(REVOKE_SECONDS)
         await self._commit(leaving)
         for progress in leaving:
@@ -210,13 +219,15 @@ class Worker:
             self._wake.clear()
             now = self._clock.steady()
             while (lane := self._station.parking.wanted(now)) is not None:
-                self._begin(self._fetch(lane), [lane.progress])
+                self._rides.begin(self._fetch(lane), [lane.progress])
             departures = self._station.depart(now, self._clock.now())
             for bus in departures.buses:
-                self._begin(self._ride(bus), [item.progress for item in bus.riders])
+                self._rides.begin(self._ride(bus), [item.progress for item in bus.riders])
             if departures.doomed:
                 doomed = departures.doomed
-                self._begin(self._scribe.bury(doomed), [dead.item.progress for dead in doomed])
+                self._rides.begin(
+                    self._scribe.bury(doomed), [dead.item.progress for dead in doomed]
+                )
             if departures.doomed or not self._station.book.empty:
                 self._told.set()
             if departures.wait == 0:
@@ -232,15 +243,9 @@ class Worker:
         parked = max(due - now, 0.001)
         return parked if wait is None else min(wait, parked)
 
-    def _begin(self, ride: Coroutine[Any, Any, None], of: Collection[Progress]) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(ride)
-        self._rides[task] = frozenset(of)
-        task.add_done_callback(self._returned)
-
-    def _returned(self, task: asyncio.Task[None]) -> None:
-        del self._rides[task]
+    def _returned(self, error: BaseException | None) -> None:
         self._happened()
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if error is not None:
             # A ride settles whatever happens; what gets here is a bug, and is not passed over.
             self._tells.broke("ride", error)
 
@@ -254,7 +259,7 @@ class Worker:
         began = self._clock.steady()
         reply: Reply | None = None
         try:
-            outcomes, reply = await self._carried(bus)
+            outcomes, reply = await self._conductor.carry(bus)
         except Exception as error:
             self._tells.broke(bus.action.name, error)
             outcomes = all_rows(Failed("bug_in_engine", unknown=True), bus.riders)
@@ -265,44 +270,6 @@ class Worker:
         self._happened()
         if doomed:
             await self._scribe.bury(doomed)
-
-    async def _carried(self, bus: Bus[Item]) -> tuple[list[Outcome], Reply | None]:
-        """An outcome for each rider; when a token was not accepted, once more with a new one."""
-        if (trouble := await self._tokens.fresh()) is not None:
-            return all_rows(trouble, bus.riders), None
-        now = self._clock.now()
-        for item in bus.riders:
-            item.first_at = item.first_at or now
-        if self._plan.intends(bus.action):
-            await self._intend(bus, now)
-        token = self._account.token
-        outcomes, reply = await self._carry(bus, bus.riders)
-        stale = [n for n, outcome in enumerate(outcomes) if _asks_for_token(outcome)]
-        if stale and self._tokens.needed:
-            if (trouble := await self._tokens.spoilt(token)) is not None:
-                again = all_rows(trouble, stale)
-            else:
-                again, reply = await self._carry(bus, [bus.riders[n] for n in stale])
-            for n, outcome in zip(stale, again, strict=True):
-                outcomes[n] = outcome
-        return outcomes, reply
-
-    async def _intend(self, bus: Bus[Item], now: float) -> None:
-        """Note, durably, a call that must not be repeated unknowingly."""
-        for item in bus.riders:
-            self._station.book.goes_on(
-                item, ledger.SENDING, action=bus.action.name, at=int(now * 1000)
-            )
-        await self._scribe.record()
-
-    async def _carry(
-        self, bus: Bus[Item], riders: Sequence[Item]
-    ) -> tuple[list[Outcome], Reply | None]:
-        rows = [item.row for item in riders]
-        carried = await carry(bus.action, rows, self._account, self._sender)
-        if carried.error is not None:
-            self._tells.broke(bus.action.name, carried.error)
-        return list(carried.outcomes), carried.reply
 
     async def _fetch(self, lane: ParkedLane) -> None:
         """The first events of a parked lane come back."""
@@ -374,19 +341,6 @@ class Worker:
             self._committed.update(states)
         except LogError as error:
             self._tells.stumbled("a commit did not work; the next one covers it", error)
-
-    async def _hear_out(
-        self, rides: Collection[asyncio.Task[None]], seconds: float
-    ) -> set[asyncio.Task[None]]:
-        """Wait for answers; returns the rides that are late."""
-        if not rides:
-            return set()
-        _, late = await asyncio.wait(list(rides), timeout=seconds)
-        return late
-
-
-def _asks_for_token(outcome: Outcome) -> bool:
-    return isinstance(outcome, Barred) and outcome.stale_token
 
 
 async def _either(event: asyncio.Event, seconds: float | None) -> None:

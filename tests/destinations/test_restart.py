@@ -44,7 +44,7 @@ class Killed:
         """As SIGKILL would: what waits in memory is gone, and so is what was not durable."""
         await self._log.close()
         everything = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-        mine = {self.task, *self._worker._rides}
+        mine = {self.task, *self._worker._rides._of}
         for task in everything:
             name = task.get_name()
             if task in mine or name.startswith("hook "):
