@@ -108,15 +108,15 @@ async def _serve(
 
 
 async def _opened(settings: IngestSettings, folder: Path, stack: AsyncExitStack) -> Log | Spooled:
-    """The log; with a spool beside it, it may be away. Raises LogError."""
+    """The log; with a spool beside it, it may be away. Raises LogError, Misconfigured."""
     told = settings.ingest.spool
     opening = partial(open_log, settings.log)
     if not (isinstance(settings.log, KafkaLog) and told.enabled):
         log = await opening()
         stack.push_async_callback(log.close)
         return log
-    spool = await Spool.open(told, folder / told.path, SystemClock())
-    stack.push_async_callback(spool.close)
+    spooling = Spool.opened(told, folder / told.path, SystemClock())
+    spool = await stack.enter_async_context(spooling)
     try:
         async with asyncio.timeout(OPENING):
             log = await opening()

@@ -14,12 +14,12 @@ import fcntl
 import math
 import mmap
 import sqlite3
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from hub.clock import Clock
 from hub.log import Entry, Log, LogMisconfigured, LogUnavailable, Record
@@ -27,6 +27,7 @@ from hub.log import settings as set_
 from hub.log.size import measured
 from hub.log.sqlite import SqliteLog
 from hub.log.sqlite.spool import Holding, drop, holding
+from hub.settings import Fault, Misconfigured
 from ingest.settings import SpoolSettings
 
 _KEPT: Final = math.inf
@@ -55,33 +56,41 @@ class Spool:
     """The spool of a machine, as one process has it open."""
 
     def __init__(
-        self, file: SqliteLog, folder: Path, settings: SpoolSettings, clock: Clock
+        self,
+        file: SqliteLog,
+        byte: mmap.mmap,
+        lock: IO[bytes],
+        settings: SpoolSettings,
+        clock: Clock,
     ) -> None:
         self._file = file
+        self._byte = byte
+        self._lock = lock
         self._settings = settings
         self._clock = clock
         self._held = Holding()
-        with ExitStack() as opening:
-            self._byte = opening.enter_context(_shared_byte(folder / "way"))
-            self._lock = opening.enter_context((folder / "turn").open("ab"))
-            self._open = opening.pop_all()
 
     @classmethod
-    async def open(cls, settings: SpoolSettings, folder: Path, clock: Clock) -> Spool:
-        """The spool in `folder`, made if there is none. Raises LogMisconfigured, LogUnavailable."""
-        set_up = set_.SqliteLog(path=folder / "spool.db", partitions=1, retention_seconds=_KEPT)
-        file = await SqliteLog.open(set_up, clock=clock)
-        try:
-            spool = cls(file, folder, settings, clock)
+    @asynccontextmanager
+    async def opened(
+        cls, settings: SpoolSettings, folder: Path, clock: Clock
+    ) -> AsyncIterator[Spool]:
+        """The spool in `folder`, made if there is none; what is in it at the end of the block
+        stays for the next. Raises Misconfigured or LogUnavailable.
+        """
+        asked = set_.SqliteLog(path=folder / "spool.db", partitions=1, retention_seconds=_KEPT)
+        async with AsyncExitStack() as stack:
+            try:
+                file = await SqliteLog.open(asked, clock=clock)
+                stack.push_async_callback(file.close)
+                byte = stack.enter_context(_shared_byte(folder / "way"))
+                lock = stack.enter_context((folder / "turn").open("ab"))
+            except (LogMisconfigured, OSError) as error:
+                raise Misconfigured([Fault("ingest.spool.path", str(error))]) from None
+            spool = cls(file, byte, lock, settings, clock)
             if (await spool.weigh()).records:
                 spool.go_round()
-        except OSError as error:
-            await file.close()
-            raise LogMisconfigured(f"{folder} cannot be a spool: {error}") from None
-        except BaseException:
-            await file.close()
-            raise
-        return spool
+            yield spool
 
     @property
     def file(self) -> Log:
@@ -148,11 +157,6 @@ class Spool:
         except BlockingIOError:
             return False
         return True
-
-    async def close(self) -> None:
-        """Let go of the folder; what is spooled stays for the next."""
-        await self._file.close()
-        self._open.close()
 
     def _check(self, size: int) -> None:
         most, longest = self._settings.max_bytes, self._settings.max_seconds

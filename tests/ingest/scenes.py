@@ -207,8 +207,5 @@ async def spooled(
     async def opening() -> Log:
         return log
 
-    spool = await Spool.open(asked, asked.path, clock or FakeClock())
-    try:
+    async with Spool.opened(asked, asked.path, clock or FakeClock()) as spool:
         yield Spooled(log, opening, spool)
-    finally:
-        await spool.close()

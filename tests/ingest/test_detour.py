@@ -235,24 +235,48 @@ async def test_nothing_overtakes_and_nothing_is_lost(around: Around, seed: int) 
     assert sent == [await found(log, key) for key in keys]
 
 
-async def test_the_next_drains_when_the_one_who_did_is_gone(around: Around) -> None:
-    """What a dead process spooled is everybody's."""
-    log = AwayLog()
-    first, spool = await around(log)
-    second, beside = await around(log)
+async def test_appends_without_end_do_not_keep_the_spool_in_use(around: Around) -> None:
+    """For each batch that is drained one more event comes: it waits for the last of the spool, and
+    goes straight then.
+    """
 
-    async def ours() -> bool:
-        return spool.spool.take_turn()
+    class Busy(AwayLog):
+        last = 0
 
-    await until(ours)
-    await first.append(EVENTS, [entry("a", 1)])
-    await first.close()
-    await spool.spool.close()
+        async def append(self, stream: str, entries: Sequence[Entry]) -> Sequence[Place]:
+            if not self.streams and beside.spool.way is not Way.STRAIGHT:
+                self.last += 1
+                sent.append(asyncio.create_task(detour.append(EVENTS, [entry("a", self.last)])))
+
+                async def under_way() -> bool:
+                    return sent[-1].done() or beside.spool.way is Way.WAIT
+
+                await until(under_way)
+            return await super().append(stream, entries)
+
+    log, sent = Busy(), list[asyncio.Task[None]]()
+    detour, beside = await around(log)
+    await detour.append(EVENTS, [entry("a", 0)])
     log.streams = ()
     await drained(beside)
+    await asyncio.gather(*sent)
 
+    assert list(range(log.last + 1)) == await found(log, "a")
+
+
+async def test_the_next_drains_when_the_one_who_did_is_gone(around: Around, tmp_path: Path) -> None:
+    """What a dead process spooled is everybody's."""
+    log, asked = AwayLog(), SpoolSettings(path=tmp_path / "spool")
+    async with spooled(log, asked, SystemClock()) as dying:
+        assert dying.spool.take_turn()
+        detour, beside = await around(log)
+        await detour.append(EVENTS, [entry("a", 1)])
+        log.streams = ()
+        undrained = len(await dying.spool.first(EVENTS, 10))
+    await drained(beside)
+
+    assert 1 == undrained
     assert [1] == await found(log, "a")
-    assert "" == await second.ready()
 
 
 async def test_a_drain_that_hangs_holds_nobody_up(around: Around) -> None:

@@ -1,6 +1,8 @@
 """The command line."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -14,6 +16,8 @@ from ingest.__main__ import main
 from ingest.keys import hash_of
 from ingest.rejected import whole
 from tests.ingest.scenes import KEY, NOW
+
+HOUSE = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -68,3 +72,20 @@ def test_refused_events_are_listed(
 
     assert ["0", "1"] == [orjson.loads(line)["raw"] for line in lines]
     assert 2 == main([*command, "--from", "yesterday"])
+
+
+@pytest.mark.parametrize(("spool", "status"), [("enabled = false", 1), ('path = "hub.toml/x"', 2)])
+def test_a_kafka_that_is_away_stops_the_start_without_a_spool(
+    config: Path, spool: str, status: int
+) -> None:
+    """One that is switched off, or that cannot be opened; in one sentence."""
+    config.write_text(
+        '[log]\nkind = "kafka"\nbootstrap_servers = "127.0.0.1:1"\n'
+        f"[ingest]\nport = 0\n[ingest.spool]\n{spool}\n"
+        f'[sources.shop]\nkeys = ["{hash_of(KEY)}"]\n'
+    )
+    command = [sys.executable, "-m", "ingest", "--config", str(config)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HOUSE)
+
+    assert status == ended.returncode
+    assert 1 == len(ended.stderr.splitlines())

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hub.clock import FakeClock
-from hub.log import EVENTS, REJECTED, Entry, LogMisconfigured
+from hub.log import EVENTS, REJECTED, Entry
+from hub.settings import Misconfigured
 from ingest.settings import SpoolSettings
 from ingest.spool import Spool, SpoolFull, Way
 
@@ -24,9 +25,8 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opening]:
 
         async def one_more(clock: FakeClock | None = None, **settings: float) -> Spool:
             asked = SpoolSettings.model_validate(settings)
-            spool = await Spool.open(asked, tmp_path / "spool", clock or FakeClock())
-            stack.push_async_callback(spool.close)
-            return spool
+            opening = Spool.opened(asked, tmp_path / "spool", clock or FakeClock())
+            return await stack.enter_async_context(opening)
 
         yield one_more
 
@@ -167,18 +167,21 @@ async def test_age_is_bounded(opened: Opening) -> None:
         await spool.ready()
 
 
-async def test_one_process_drains_and_the_next_when_it_ends(opened: Opening) -> None:
+async def test_one_process_drains_and_the_next_when_it_ends(
+    opened: Opening, tmp_path: Path
+) -> None:
     """The turn stays with who has it, and is free again with its end."""
-    one, other = await opened(), await opened()
-    turns = [one.take_turn(), one.take_turn(), other.take_turn()]
-    await one.close()
+    other = await opened()
+    async with Spool.opened(SpoolSettings(), tmp_path / "spool", FakeClock()) as one:
+        turns = [one.take_turn(), one.take_turn(), other.take_turn()]
 
     assert [True, True, False, True] == [*turns, other.take_turn()]
 
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    """As wrong settings: a person must act."""
+    """As wrong settings, by the name of the setting: a person must act."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(LogMisconfigured, match="file"):
-        await Spool.open(SpoolSettings(), tmp_path / "file" / "spool", FakeClock())
+    with pytest.raises(Misconfigured, match=r"ingest\.spool\.path: .*file"):
+        async with Spool.opened(SpoolSettings(), tmp_path / "file" / "spool", FakeClock()):
+            pass
