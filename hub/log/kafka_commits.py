@@ -1,7 +1,7 @@
 """What a group's coordinator is told and asked of the group's places, one request at a time.
 
-aiokafka's own question takes an answer that the coordinator has moved for one that nothing was ever
-committed (0.14, OffsetFetch from version 2 on), and would read all from the beginning.
+aiokafka's own questions take an answer that the coordinator has moved for one that nothing was ever
+committed (0.14, OffsetFetch from version 2 on), and a reader would begin again at the beginning.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ async def committed(
     while True:
         await coordinator.ensure_coordinator_known()
         try:
-            return committed_in(await coordinator._send_req(request))
+            found = committed_in(await coordinator._send_req(request))
+            return {p: found.get(topic, {}).get(p, Committed(None)) for p in partitions}
         except errors.KafkaError as error:
             if not error.retriable:
                 raise
@@ -62,15 +63,25 @@ async def committed(
         await asyncio.sleep(PAUSE)
 
 
-def committed_in(response: Any) -> dict[int, Committed]:
-    """The places of one topic in a coordinator's answer. Raises KafkaError if it is no answer."""
+async def committed_by(admin: Any, group: str) -> dict[str, dict[int, Committed]]:
+    """What a group last committed, by topic and partition, asked once by who is no member of it.
+
+    Raises KafkaError.
+    """
+    node = await admin.find_coordinator(group)
+    return committed_in(await admin._send_request(OffsetFetchRequest(group, None), node))
+
+
+def committed_in(response: Any) -> dict[str, dict[int, Committed]]:
+    """What a coordinator's answer says, by topic and partition. Raises KafkaError if it is none."""
     code = response.error_code
     if code:
         raise errors.for_code(code)()
-    found = {}
-    for _, partitions in response.topics:
+    found: dict[str, dict[int, Committed]] = {}
+    for topic, partitions in response.topics:
         for partition, offset, note, code in partitions:
             if code:
                 raise errors.for_code(code)()
-            found[partition] = Committed(None if offset < 0 else offset, note or "")
+            place = None if offset < 0 else offset
+            found.setdefault(topic, {})[partition] = Committed(place, note or "")
     return found

@@ -11,8 +11,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from hub.log import LogMisconfigured, Record, Span, StreamStatus
+from hub.log import Committed, LogMisconfigured, Record, Span, StreamStatus
 from hub.log.kafka_client import REQUEST_TIMEOUT, stop_consumer, translated
+from hub.log.kafka_commits import committed_by
 from hub.log.kafka_reader import PARTITION_FETCH_BYTES, record_of
 from hub.log.kafka_topics import Topic, partitions_in_sync
 
@@ -78,19 +79,23 @@ class Lookup:
         records: list[Record] = []
         needs = f"Read on topic {topic.name}"
         async with _asking(f"reading {topic.name}", needs), self._consumer.use() as consumer:
-            (first,) = (await consumer.beginning_offsets([tp])).values()
-            (end,) = (await consumer.end_offsets([tp])).values()
-            start = max(offset, first)
-            if start >= end or limit < 1:
+            first, end = await asyncio.gather(
+                consumer.beginning_offsets([tp]), consumer.end_offsets([tp])
+            )
+            start = max(offset, first[tp])
+            if start >= end[tp] or limit < 1:
                 return records
-            consumer.assign([tp])
-            consumer.seek(tp, start)
-            while len(records) < limit and await consumer.position(tp) < end:
+            if tp in consumer.assignment() and await consumer.position(tp) == start:
+                consumer.resume(tp)  # page after page; what was fetched beyond the last is here
+            else:
+                consumer.assign([tp])
+                consumer.seek(tp, start)
+            while len(records) < limit and await consumer.position(tp) < end[tp]:
                 fetched = await consumer.getmany(
                     tp, timeout_ms=1_000, max_records=limit - len(records)
                 )
                 records += [record_of(stream, one) for one in fetched.get(tp, ())]
-            consumer.unsubscribe()  # else it goes on fetching what nobody takes
+            consumer.pause(tp)  # else it goes on fetching what nobody takes
         return records
 
     async def offset_at(self, topic: Topic, partition: int, at: float) -> int:
@@ -142,21 +147,22 @@ async def _asking(doing: str, needs: str, timeout: float = REQUEST_TIMEOUT) -> A
             yield
 
 
-async def _committed(admin: Any, prefix: str) -> dict[str, Mapping[Any, Any]]:
+_Commits = Mapping[str, Mapping[int, Committed]]  # by topic and partition
+
+
+async def _committed(admin: Any, prefix: str) -> dict[str, _Commits]:
     """What each group with our prefix has committed, by the group's name without it."""
     listed = await admin.list_consumer_groups()
     groups = sorted(group for group, *_ in listed if group.startswith(prefix))
-    places = await asyncio.gather(*(admin.list_consumer_group_offsets(group) for group in groups))
-    return {group.removeprefix(prefix): place for group, place in zip(groups, places, strict=True)}
+    commits = await asyncio.gather(*(committed_by(admin, group) for group in groups))
+    return {group.removeprefix(prefix): each for group, each in zip(groups, commits, strict=True)}
 
 
-def _of_topic(
-    committed: Mapping[str, Mapping[Any, Any]], name: str
-) -> dict[str, Mapping[int, int]]:
+def _of_topic(committed: Mapping[str, _Commits], name: str) -> dict[str, Mapping[int, int]]:
     """The groups that committed on a topic, and where."""
     found = {
-        group: {tp.partition: at.offset for tp, at in places.items() if tp.topic == name}
-        for group, places in committed.items()
+        group: {p: at.place for p, at in commits.get(name, {}).items() if at.place is not None}
+        for group, commits in committed.items()
     }
     return {group: places for group, places in found.items() if places}
 

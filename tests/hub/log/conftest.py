@@ -63,7 +63,7 @@ async def shared_log(shared_settings: LogSettings) -> AsyncIterator[Log]:
 @pytest.fixture
 async def kafka_log(kafka_broker: str) -> AsyncIterator[LogOnKafka]:
     """An open log on Kafka."""
-    log = await LogOnKafka.open(settings_at(kafka_broker, append_timeout=4.0))
+    log = await LogOnKafka.open(settings_at(kafka_broker))
     yield log
     await log.close()
 

@@ -28,7 +28,6 @@ def settings_at(bootstrap: str, **changes: Any) -> KafkaSettings:
             "bootstrap_servers": bootstrap,
             "topic_prefix": f"t{uuid.uuid4().hex[:12]}.",
             "partitions": PARTITIONS,
-            "append_timeout": 1.0,
             **changes,
         }
     )

@@ -42,7 +42,6 @@ async def log(kafka_cluster: Cluster) -> AsyncIterator[KafkaLog]:
             kafka_cluster.bootstrap_servers,
             replication_factor=3,
             min_insync_replicas=2,
-            append_timeout=4.0,
         )
     )
     yield log

@@ -7,20 +7,21 @@ from aiokafka import errors
 from aiokafka.protocol.commit import OffsetFetchResponse_v3
 
 from hub.log import EVENTS, Committed
-from hub.log.kafka import KafkaLog
 from hub.log.kafka_commits import committed_in
-from tests.hub.log.kafka_scenes import PARTITIONS, settings_at
+from tests.hub.log.kafka_scenes import PARTITIONS, opened, settings_at
 from tests.hub.log.scenes import settled
 from tests.kafka.broker import Cluster
 
 
 def test_places_are_read_from_an_answer() -> None:
     """A place comes with its note; -1 and a missing note mean that there is none."""
-    answer = OffsetFetchResponse_v3(
-        0, [("t", [(0, 7, "n", 0), (1, -1, "", 0), (2, 3, None, 0)])], 0
-    )
+    places = [(0, 7, "n", 0), (1, -1, "", 0), (2, 3, None, 0)]
+    answer = OffsetFetchResponse_v3(0, [("t", places), ("u", [(0, 1, "", 0)])], 0)
 
-    assert {0: Committed(7, "n"), 1: Committed(None), 2: Committed(3)} == committed_in(answer)
+    assert {
+        "t": {0: Committed(7, "n"), 1: Committed(None), 2: Committed(3)},
+        "u": {0: Committed(1)},
+    } == committed_in(answer)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ async def test_a_coordinator_that_moved_is_found(kafka_cluster: Cluster) -> None
     settings = settings_at(
         kafka_cluster.bootstrap_servers, replication_factor=3, min_insync_replicas=2
     )
-    log = await KafkaLog.open(settings)
+    log = await opened(settings)
     reader = await log.open_reader(EVENTS, "g")
     await settled(reader, partitions=PARTITIONS)
     coordinator = reader._consumer._coordinator

@@ -67,6 +67,23 @@ async def test_nothing_is_read_from_the_end(kafka_log: KafkaLog) -> None:
     assert [[]] * 4 == found
 
 
+async def test_pages_follow_one_another(kafka_log: KafkaLog) -> None:
+    """Page after page gives each record once, though others are read between."""
+    keys = [key_of_partition(partition, PARTITIONS).decode() for partition in (0, 1)]
+    for key in keys:
+        await kafka_log.append(EVENTS, numbered(key, range(100)))
+    pages: dict[int, list[int]] = {0: [], 1: []}
+    for offset, partition in [(0, 0), (10, 0), (0, 1), (20, 0), (10, 1), (20, 1), (30, 1), (30, 0)]:
+        records = await kafka_log.read(EVENTS, partition, offset, 10)
+        pages[partition] += [record.offset for record in records]
+    rest = [record.offset for record in await kafka_log.read(EVENTS, 0, 40, 1_000)]
+    again = [record.offset for record in await kafka_log.read(EVENTS, 0, 0, 5)]
+
+    assert {0: list(range(40)), 1: list(range(40))} == pages
+    assert list(range(40, 100)) == rest
+    assert list(range(5)) == again
+
+
 async def test_a_partition_that_is_not_there_is_named(kafka_log: KafkaLog) -> None:
     """Who asks for a partition too high is told how many there are."""
     for asked in (

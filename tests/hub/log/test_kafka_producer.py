@@ -34,7 +34,7 @@ async def test_an_outage_loses_no_append_that_returned(own_broker: Broker) -> No
     """Kafka dies and comes back: appends meanwhile raise in time, the log recovers by itself, and
     what returned is there once and in order.
     """
-    log = await opened(settings_at(own_broker.bootstrap))
+    log = await opened(settings_at(own_broker.bootstrap, append_timeout=1.0))
     async with appending(log, *(f"{n}" for n in range(12))) as appenders:
         await until(lambda: all(len(appender.returned) > 20 for appender in appenders))
         own_broker.kill()
@@ -59,7 +59,7 @@ async def test_a_frozen_kafka_is_told_in_time(own_broker: Broker) -> None:
     """Kafka holds its connections and answers nothing: appends and `ready` raise in time; when it
     answers again, the log works again.
     """
-    log = await opened(settings_at(own_broker.bootstrap))
+    log = await opened(settings_at(own_broker.bootstrap, append_timeout=1.0))
     await log.append(EVENTS, numbered("a", range(1)))
     own_broker.freeze()
 
@@ -80,7 +80,7 @@ async def test_a_frozen_kafka_is_told_in_time(own_broker: Broker) -> None:
 
 async def test_what_waits_is_bounded(own_broker: Broker) -> None:
     """While Kafka does not answer, appends beyond the bound of bytes raise at once."""
-    log = await opened(settings_at(own_broker.bootstrap, append_timeout=4.0))
+    log = await opened(settings_at(own_broker.bootstrap))
     own_broker.freeze()
     large = Entry(b"a", b"v" * 1_000_000)
     waiting = [
