@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from contextlib import AsyncExitStack
 
-from destinations import asking, auditing, registry, running, sandbox, tracing
-from destinations.deadletters import DeadLetter, open_letters
+from destinations import asking, auditing, letters, registry, replaying, running, sandbox, tracing
 from destinations.describe import described
-from destinations.opening import listening, opened
-from destinations.plan import Plan
-from destinations.replay import LettersReader
-from destinations.sender import Sender
+from destinations.opening import listening
 from destinations.settings import DestinationsSettings, plans
-from destinations.worker import Worker
 from hub import process
-from hub.clock import SystemClock
-from hub.encoding import dumps
-from hub.log import DEAD_LETTERS, Log
-from hub.metrics import Metrics
 from hub.settings import Fault, Misconfigured, load, path_of
 
 
@@ -39,8 +29,6 @@ def main() -> int:
             return process.run(_sandbox(options))
         case "check":
             return process.run(_check(options))
-        case "deadletters":
-            return process.run(_deadletters(options))
         case _:
             return process.run(running.run(options))
 
@@ -58,19 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     served.add_argument("vendors", nargs="*", help="which; all if none is named")
     served.add_argument("--host", default="127.0.0.1")
     served.add_argument("--port", type=int, default=8090, help="0 takes a free one")
-    letters = commands.add_parser("deadletters", help="events that were given up on")
-    verbs = letters.add_subparsers(dest="verb", required=True)
-    for verb, sentence in (
-        ("list", "one JSON line for each open dead letter"),
-        ("replay", "send open dead letters again"),
-    ):
-        found = verbs.add_parser(verb, help=sentence)
-        found.add_argument("--destination", required=verb == "replay", help="of this instance")
-        found.add_argument("--code", help="with this code")
-        found.add_argument("--limit", type=int, default=100_000, help="at most so many")
-        if verb == "replay":
-            found.add_argument("--dry-run", action="store_true", help="count, and send nothing")
-    for command in (asking, auditing, tracing):
+    for command in (asking, auditing, letters, replaying, tracing):
         command.parser(commands)
     return parser
 
@@ -125,64 +101,6 @@ async def _sandbox(options: argparse.Namespace) -> int:
             print(f"{name}: {address}/{name}", flush=True)
         await asked.wait()
     return 0
-
-
-async def _deadletters(options: argparse.Namespace) -> int:
-    settings = load(DestinationsSettings, path_of(options.config))
-    made = plans(settings)
-    if options.destination and options.destination not in made:
-        known = ", ".join(made) or "none"
-        raise Misconfigured([Fault(options.destination, f"no such destination; there are {known}")])
-    log = await opened(settings, asyncio.Event())
-    if log is None:
-        return 1
-    try:
-        letters: list[DeadLetter] = []
-        found = open_letters(log, destination=options.destination, code=options.code)
-        async for letter in found:
-            if len(letters) == options.limit:
-                break
-            letters.append(letter)
-        if options.verb == "list":
-            for letter in letters:
-                place = f"{letter.place.partition}:{letter.place.offset}"
-                print(dumps({"letter": place, **letter.body}).decode())
-            return 0
-        print(f"{len(letters)} open dead letters of {options.destination}")
-        if options.dry_run or not letters:
-            return 0
-        return await _replay(made[options.destination], log, letters, settings)
-    finally:
-        await log.close()
-
-
-async def _replay(
-    plan: Plan, log: Log, letters: list[DeadLetter], settings: DestinationsSettings
-) -> int:
-    """Send `letters` again; 0 when none died anew."""
-    clock = SystemClock()
-    metrics = Metrics()
-    asked = process.asked_to_stop()
-    reader = LettersReader(log, letters, clock)
-
-    async def end() -> None:
-        await reader.done.wait()
-        asked.set()
-
-    ending = asyncio.create_task(end())
-    async with Sender() as sender:
-        await Worker(plan, log, sender, metrics, clock, settings.delivery).run(asked, reader)
-    ending.cancel()
-    again = _total(metrics, "destination_dead_lettered_total")
-    sent = _total(metrics, "destination_delivered_total")
-    left = len(letters) - reader.settled
-    print(f"{sent:.0f} delivered, {again:.0f} dead again, {left} left in {DEAD_LETTERS}")
-    return 1 if again or left else 0
-
-
-def _total(metrics: Metrics, name: str) -> float:
-    samples = (s for m in metrics.registry.collect() for s in m.samples)
-    return sum(sample.value for sample in samples if sample.name == name)
 
 
 if __name__ == "__main__":

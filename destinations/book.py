@@ -6,6 +6,7 @@ Events count as finished when their line is durable, not before.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +53,7 @@ class Book:
 
     def __init__(self, destination: str, replay: str = "") -> None:
         self._destination = destination
-        self._replay = replay
+        self.replay = replay
         self._open: dict[Progress, Leaf] = {}
         self._full: list[Leaf] = []
         self._waiting = 0
@@ -109,10 +110,14 @@ class Book:
         self._waiting += 1
 
     def leaves(self) -> list[Leaf]:
-        """All that is written since the last time; who takes it appends it, or nobody will."""
+        """All that is written since the last time; who takes it appends it, or puts it back."""
         leaves = [*self._full, *self._open.values()]
         self._full, self._open = [], {}
         return leaves
+
+    def put_back(self, leaves: Sequence[Leaf]) -> None:
+        """Leaves that were taken and could not be appended come before all that follows."""
+        self._full = [*leaves, *self._full]
 
     def durable(self, leaf: Leaf, page: int | None) -> None:
         """A leaf that was taken is durable."""
@@ -125,7 +130,7 @@ class Book:
         lines += [filtered_line(code, ranges_of(found)) for code, found in leaf.filtered.items()]
         if not lines:
             return None
-        page = Page(self._destination, leaf.progress.partition, now, lines, self._replay)
+        page = Page(self._destination, leaf.progress.partition, now, lines, self.replay)
         return entry_of(page, leaf.progress.key)
 
     def _write(self, item: Item, outcome: str, told: dict[str, Any]) -> None:

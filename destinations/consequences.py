@@ -136,7 +136,9 @@ class Consequences:
             self._tells.refused(doubt.code)
             return Doomed(item, doubt.code, doubt.reason)
         # A vendor who is away spends nobody's patience: neither a probe nor the time without it.
-        age = wall - item.event.received_at - (self._gate.away(now) - item.away)
+        # A replay's begins with its first attempt: its events may be older than any patience.
+        since = (item.first_at or wall) if self._book.replay else item.event.received_at
+        age = wall - since - (self._gate.away(now) - item.away)
         if self._retry.exhausted(age) and not probe:
             why = f"tried {item.attempts} times in {age:.0f} s; the last time: {failed.reason}"
             return Doomed(item, PATIENCE_EXHAUSTED, why)

@@ -1,89 +1,96 @@
-"""Dead letters as a reader: the engine delivers them once more, and each is settled for good.
+"""Events of a range of the log as an errand: chosen ones are sent once more to one instance.
 
-A replay is a worker of one instance with this reader instead of its group's: the same limits, the
-same outcomes; what is refused again becomes a new dead letter. Other destinations and the live
-lanes never see it.
+Where it stands is in the ledger: its own pages carry its name, and what they call final is done. So
+the same replay may be begun again after any end, and repeats at most what was on the road.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 
-from destinations.deadletters import DeadLetter, settlement_of
+from destinations import scroll, verdicts
+from destinations.choice import Chooser
+from destinations.errand import Errand
+from destinations.selection import Selection
+from destinations.verdicts import OURS, Verdicts
 from hub.clock import Clock
-from hub.event import entry_of
-from hub.log import DEAD_LETTERS, EVENTS, NO_NOTES, Committed, Log, Record
+from hub.event import Event
+from hub.log import EVENTS, Log, Place, Record, Span
 
 
-class LettersReader:
-    """Gives dead letters as events; committing past one settles it. `done`: after the last."""
+@dataclass(slots=True)
+class Range:
+    """A range of the log as one instance stands to it; `looked`: records that were looked at."""
 
-    def __init__(self, log: Log, letters: Sequence[DeadLetter], clock: Clock) -> None:
-        self._log = log
-        self._clock = clock
-        self._left = deque(letters)
-        self._open: dict[int, deque[DeadLetter]] = defaultdict(deque)
-        self._paused: set[int] = set()
-        self.settled = 0
-        self.done = asyncio.Event()
-        if not letters:
-            self.done.set()
+    spans: Mapping[int, Span]
+    chooser: Chooser
+    until: float
+    looked: int = 0
 
     @property
-    def partitions(self) -> frozenset[int]:
-        return frozenset({letter.place.partition for letter in self._left}) | self._open.keys()
+    def total(self) -> int:
+        """Records that there are, chosen or not."""
+        return sum(span.end - span.first for span in self.spans.values())
 
-    async def take(self, limit: int, wait: float) -> Sequence[Record]:
-        """The next letters; nothing while paused, which is all or none here."""
-        if not self._left or self._paused:
-            await asyncio.sleep(wait)
-            return []
-        taken = [self._left.popleft() for _ in range(min(limit, len(self._left)))]
-        for letter in taken:
-            self._open[letter.place.partition].append(letter)
-        return [self._record(letter) for letter in taken]
+    @property
+    def verdicts(self) -> Verdicts:
+        """What was said of them before."""
+        return self.chooser.verdicts
 
-    def pause(self, partitions: Collection[int]) -> None:
-        self._paused |= set(partitions)
 
-    def resume(self, partitions: Collection[int]) -> None:
-        self._paused -= set(partitions)
+async def surveyed(
+    log: Log, name: str, selection: Selection, now: float, *, replay: str, everything: bool = False
+) -> Range:
+    """The range that is meant, and what is known of it at `now`. Raises LogUnavailable.
 
-    async def commit(self, places: Mapping[int, int], notes: Mapping[int, str] = NO_NOTES) -> None:
-        """Settle the letters before `places`: delivered, filtered, or dead again as new letters."""
-        del notes  # a letter is settled or not; there is nothing to remember beside
-        finished = []
-        for partition, place in places.items():
-            letters = self._open[partition]
-            while letters and letters[0].place.offset < place:
-                finished.append(letters.popleft())
-        if finished:
-            await self._log.append(DEAD_LETTERS, [settlement_of(letter) for letter in finished])
-            self.settled += len(finished)
-        if not self._left and not any(self._open.values()):
-            self.done.set()
+    Without an end it ends now; when the replay was begun before, when its first page was written.
+    """
+    # First the places and then the ledger: what is told after a place was read is known anyhow.
+    groups = next(one.groups for one in await log.status() if one.stream == EVENTS)
+    found = await scroll.spans(log, EVENTS, selection.since, selection.until)
+    spans = {span.partition: span for span in found}
+    known = await verdicts.told(log, name, spans, selection.since, replay)
+    until = now if selection.until is None else selection.until
+    if selection.until is None and known.began is not None:
+        until = known.began
+        found = await scroll.spans(log, EVENTS, selection.since, until)
+        spans = {span.partition: span for span in found}
+    return Range(spans, Chooser(selection, known, groups.get(name, {}), everything), until)
 
-    async def committed(self, partitions: Collection[int]) -> Mapping[int, Committed]:
-        """Nothing: what is settled is not given again."""
-        return {partition: Committed(None) for partition in partitions}
 
-    async def close(self) -> None:
-        """Nothing is held: what was not settled is still an open dead letter."""
+async def chosen(log: Log, of: Range) -> AsyncGenerator[Sequence[Event], None]:
+    """The events that are to be sent, a page of each partition in turn."""
+    turns = deque(scroll.pages(log, EVENTS, span) for span in of.spans.values())
+    while turns:
+        some = await anext(turns[0], None)
+        if some is None:
+            turns.popleft()
+            continue
+        turns.rotate(-1)
+        of.looked += len(some)
+        yield [event for record in some if (event := of.chooser.choose(record)) is not None]
 
-    def _record(self, letter: DeadLetter) -> Record:
-        """The letter's event as if accepted now, so that patience begins anew."""
-        event = letter.body["event"]
-        now = self._clock.now()
-        entry = entry_of(letter.body["source"], event, now)
-        place = letter.place
-        return Record(
-            EVENTS,
-            place.partition,
-            place.offset,
-            letter.record.key,
-            entry.value,
-            entry.headers,
-            now,
-        )
+
+def replay(log: Log, of: Range, clock: Clock, rate: float) -> Errand[Place]:
+    """The errand of sending the events of a range, `rate` of them a second."""
+
+    async def given() -> AsyncGenerator[Sequence[tuple[Record, Place]], None]:
+        async for events in chosen(log, of):
+            yield [(event.record, _place(event)) for event in events]
+
+    async def finish(places: Sequence[Place]) -> None:
+        for place in places:
+            of.verdicts.finish(place.partition, place.offset)
+
+    return Errand(of.verdicts.replay, given(), finish, clock, rate, of.verdicts.doubts)
+
+
+def is_settled(of: Range, place: Place) -> bool:
+    """Whether the replay has done with the event at `place`, so that no letter of it is open."""
+    return of.verdicts.of(place.partition, place.offset) == OURS
+
+
+def _place(event: Event) -> Place:
+    return Place(event.record.partition, event.record.offset)

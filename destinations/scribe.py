@@ -17,6 +17,10 @@ AGAIN_SECONDS = 1.0
 """Pause before the log is asked again after it was away."""
 
 
+LATE_SECONDS = 0.5
+"""How long an append to the ledger may take before nothing more is sent; it takes milliseconds."""
+
+
 class Scribe:
     """One instance's. What cannot be written is tried until the log has it: nothing counts before.
 
@@ -33,7 +37,15 @@ class Scribe:
         self._clock = clock
         self._pen = asyncio.Lock()
         self._cart = asyncio.Lock()
+        self._began: float | None = None
         self.stuck = False
+
+    @property
+    def late(self) -> bool:
+        """Whether the ledger is so far behind that nothing more should be sent: it could only be
+        sent again, if this process ended now.
+        """
+        return self._began is not None and self._clock.steady() - self._began > LATE_SECONDS
 
     async def record(self) -> None:
         """Return when all that is in the book now is in the ledger."""
@@ -45,7 +57,15 @@ class Scribe:
             now = self._clock.now()
             entries = [book.entry(leaf, now) for leaf in leaves]
             told = [entry for entry in entries if entry is not None]
-            places = iter(await self._append(DELIVERIES, told))
+            self._began = self._clock.steady()
+            try:
+                places = iter(await self._append(DELIVERIES, told))
+            except BaseException:
+                # Given up for now, as when a partition must be let go: nothing may be forgotten.
+                book.put_back(leaves)
+                raise
+            finally:
+                self._began = None
             for leaf, entry in zip(leaves, entries, strict=True):
                 book.durable(leaf, None if entry is None else next(places).offset)
 
@@ -64,6 +84,7 @@ class Scribe:
                 first_at=dead.item.first_at or now,
                 died_at=now,
                 reply=dead.reply,
+                replay=self._station.book.replay,
             )
             for dead in ours
         ]
@@ -82,7 +103,11 @@ class Scribe:
                     parking.abandoned(item)
                 else:
                     items.append(item)
-            places = await self._append(PARKED, [parking.entry(item) for item in items])
+            try:
+                places = await self._append(PARKED, [parking.entry(item) for item in items])
+            except BaseException:
+                parking.put_back(items)
+                raise
             for item, place in zip(items, places, strict=True):
                 parking.arrived(item, place)
 

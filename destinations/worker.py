@@ -16,6 +16,7 @@ from typing import Any
 from destinations.batcher import Bus
 from destinations.conductor import Conductor
 from destinations.courier import Sends
+from destinations.errand import SHARE, Errand
 from destinations.happenings import Happenings
 from destinations.index import Index
 from destinations.item import Item
@@ -25,7 +26,7 @@ from destinations.plan import Plan
 from destinations.progress import Progress, Recovered
 from destinations.recovery import recover
 from destinations.rides import Rides
-from destinations.scribe import AGAIN_SECONDS, Scribe
+from destinations.scribe import AGAIN_SECONDS, LATE_SECONDS, Scribe
 from destinations.settings import Delivery
 from destinations.spec import Account
 from destinations.station import Station
@@ -50,8 +51,8 @@ GATHER_SECONDS = 0.01
 class Worker:
     """Delivers for one instance until it is asked to stop.
 
-    `replay` names a replay, whose reader is given to `run`; it has no past and no group. `index`
-    knows which events were accepted twice; without one, all are taken for new.
+    `errand`: what to do instead of the daily work of the instance's group. `index` knows which
+    events were accepted twice; without one, all are taken for new.
     """
 
     def __init__(
@@ -63,17 +64,19 @@ class Worker:
         clock: Clock,
         delivery: Delivery,
         die: Callable[[], float] = random.random,
-        replay: str = "",
+        errand: Errand[Any] | None = None,
         index: Index | None = None,
     ) -> None:
         self._plan = plan
         self._log = log
         self._clock = clock
         self._delivery = delivery
-        self._replay = replay
+        self._errand = errand
         self._index = index
         self._tells = Happenings(metrics, plan.name)
-        self._station = Station(plan, self._tells, die, replay)
+        self._station = Station(plan, self._tells, die, errand.name if errand else "")
+        if errand:
+            self._station.gate.share(SHARE, clock.steady())
         self._scribe = Scribe(plan, log, self._station, self._tells, clock)
         account: Account[Any] = Account(plan.settings, clock.now)
         tokens = Tokens(plan.name, plan.vendor, account, sender, log, clock)
@@ -90,12 +93,12 @@ class Worker:
         self._watchdog = Watchdog(clock.steady())
         self._moves = 0
 
-    async def run(self, asked: asyncio.Event, reader: Reader | None = None) -> None:
+    async def run(self, asked: asyncio.Event) -> None:
         """Deliver until `asked`; then hear out what is in flight, commit, and let go.
 
         Raises what a loop raised: an instance that cannot go on must not look alive.
         """
-        self._reader = reader or await self._joined(asked)
+        self._reader = self._errand or await self._joined(asked)
         if self._reader is None:
             return
         recording = asyncio.create_task(self._recording())
@@ -168,6 +171,8 @@ class Worker:
         seen = self._revocations.copy()
         new = reader.partitions - self._station.partitions
         if new:
+            # What was not recorded yet may be about these partitions, before they were let go.
+            await self._scribe.record()
             for partition, left in (await self._left(reader, new)).items():
                 if partition in reader.partitions and self._is_same(seen, partition):
                     self._station.adopt(partition, left)
@@ -184,8 +189,8 @@ class Worker:
         self._happened()
 
     async def _left(self, reader: Reader, partitions: Collection[int]) -> Mapping[int, Recovered]:
-        if self._replay:
-            return {partition: Recovered() for partition in partitions}
+        if self._errand:
+            return {partition: self._errand.left(partition) for partition in partitions}
         now = self._clock.now()
         return await recover(self._log, reader, self._plan.name, partitions, now)
 
@@ -217,6 +222,9 @@ class Worker:
         """Let buses leave whenever something happened or something is due."""
         while True:
             self._wake.clear()
+            if self._scribe.late:
+                await _either(self._wake, LATE_SECONDS)
+                continue
             now = self._clock.steady()
             while (lane := self._station.parking.wanted(now)) is not None:
                 self._rides.begin(self._fetch(lane), [lane.progress])

@@ -8,10 +8,12 @@ import orjson
 import pytest
 
 import schemas
-from destinations.deadletters import DeadLetter, entry_of, open_letters, settlement_of
+from destinations.deadletters import DeadLetter, entry_of, find, open_letters, settle
 from destinations.plan import Plan
+from destinations.selection import Selection
 from destinations.talk import Reply
-from hub.log import DEAD_LETTERS, Log
+from hub.clock import FakeClock
+from hub.log import DEAD_LETTERS, Log, Place
 from hub.log.memory import MemoryLog
 from hub.log.settings import MemoryLog as MemorySettings
 from tests.destinations.cases import NOW, cases_of, event_of, plan_of
@@ -27,7 +29,9 @@ def plan() -> Plan:
     return plan_of(cases_of("webhook")[0], "http://127.0.0.1:1")
 
 
-def _entry(plan: Plan, number: int, code: str = "http_400", reply: Reply | None = None) -> Any:
+def _entry(
+    plan: Plan, number: int, code: str = "http_400", reply: Reply | None = None, replay: str = ""
+) -> Any:
     event = event_of({"type": "track", "event": "A", "userId": f"u{number % 4}"}, number)
     return entry_of(
         plan,
@@ -39,11 +43,16 @@ def _entry(plan: Plan, number: int, code: str = "http_400", reply: Reply | None 
         first_at=NOW,
         died_at=NOW,
         reply=reply,
+        replay=replay,
     )
 
 
-async def _letters(log: Log, **which: str) -> list[DeadLetter]:
-    return [letter async for letter in open_letters(log, **which)]
+async def _letters(
+    log: Log, destination: str | None = None, **words: list[str]
+) -> list[DeadLetter]:
+    selection = Selection(**{name: frozenset(said) for name, said in words.items()})
+    found = open_letters(log, destination=destination, selection=selection)
+    return [letter async for letter in found]
 
 
 async def test_a_dead_letter_has_its_shape(plan: Plan, log: MemoryLog) -> None:
@@ -63,19 +72,76 @@ async def test_open_letters_are_those_not_settled(plan: Plan, log: MemoryLog) ->
     """A settlement takes its letter off the list, and no other."""
     await log.append(DEAD_LETTERS, [_entry(plan, n) for n in range(1_200)])
     letters = await _letters(log)
-    await log.append(DEAD_LETTERS, [settlement_of(letter) for letter in letters[::2]])
+    await settle(log, letters[::2])
     left = await _letters(log)
 
     assert 1_200 == len(letters)
     assert [letter.body["id"] for letter in letters[1::2]] == [m.body["id"] for m in left]
 
 
-async def test_letters_are_chosen_by_instance_and_code(plan: Plan, log: MemoryLog) -> None:
-    """Only the asked-for instance's, only with the asked-for code."""
+async def test_letters_are_chosen_by_instance_code_and_event(plan: Plan, log: MemoryLog) -> None:
+    """Only the asked-for instance's, only with the asked-for code and of the asked-for event."""
     await log.append(DEAD_LETTERS, [_entry(plan, 1, "a"), _entry(plan, 2, "b")])
 
-    assert 1 == len(await _letters(log, destination="crm", code="b"))
-    assert [] == await _letters(log, destination="other")
+    assert 1 == len(await _letters(log, "crm", codes=["b"]))
+    assert 2 == len(await _letters(log, "crm", names=["A"], sources=["shop"]))
+    assert [] == await _letters(log, "crm", names=["B"])
+    assert [] == await _letters(log, "other")
+
+
+async def test_letters_are_chosen_by_when_they_died(plan: Plan) -> None:
+    """From a time on and before another; a settlement counts whenever it came."""
+    clock = FakeClock(NOW)
+    log = MemoryLog(MemorySettings(partitions=1), clock=clock)
+    for number in range(4):
+        await log.append(DEAD_LETTERS, [_entry(plan, number)])
+        clock.advance(10.0)
+    await settle(log, (await _letters(log))[1:2])
+    within = Selection(since=NOW + 10.0, until=NOW + 30.0)
+    found = [letter.body["id"] async for letter in open_letters(log, selection=within)]
+
+    assert [event_of({"type": "track"}, 2).id] == found
+
+
+async def test_a_letter_is_found_by_its_place(plan: Plan, log: MemoryLog) -> None:
+    """With whether it is open; a settlement is no letter, and beyond the end there is none."""
+    (place,) = await log.append(DEAD_LETTERS, [_entry(plan, 1)])
+    first = await find(log, place)
+    assert first is not None
+    await settle(log, [first[0]])
+    second = await find(log, place)
+    settlement = await find(log, Place(place.partition, place.offset + 1))
+
+    assert first[1]
+    assert (first[0], False) == second
+    assert settlement is None
+    assert await find(log, Place(place.partition, 99)) is None
+    assert await find(log, Place(99, 0)) is None
+
+
+async def test_the_event_is_told_as_it_stood(plan: Plan, log: MemoryLog) -> None:
+    """With its place, its key, its headers, and the time at which it was accepted."""
+    await log.append(DEAD_LETTERS, [_entry(plan, 3)])
+    (letter,) = await _letters(log)
+    was = event_of({"type": "track", "event": "A", "userId": "u3"}, 3).record
+
+    assert (was.partition, was.offset, was.key) == (
+        letter.event.partition,
+        letter.event.offset,
+        letter.event.key,
+    )
+    assert was.headers == letter.event.headers
+    assert was.value == letter.event.value
+
+
+async def test_the_letter_of_a_replay_says_so(plan: Plan) -> None:
+    """In its body, which fits its schema, and in a header."""
+    entry = _entry(plan, 1, replay="spring")
+    body = orjson.loads(entry.value)
+
+    assert [] == schemas.load().deadletter.violations(body)
+    assert "spring" == body["replay"]
+    assert b"spring" == dict(entry.headers)["replay"]
 
 
 async def test_the_entry_keeps_the_event_whole(plan: Plan) -> None:

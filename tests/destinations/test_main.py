@@ -6,13 +6,12 @@ import asyncio
 import sys
 from pathlib import Path
 
-import orjson
 import pytest
 
 from destinations import registry
 from hub.log.opening import open_log
 from hub.log.settings import SqliteLog
-from tests.destinations.scene import SECRET, Receiver, accept, received, until
+from tests.destinations.scene import SECRET, accept, received, until
 
 HOUSE = Path(__file__).parents[2]
 
@@ -144,48 +143,7 @@ async def test_run_delivers_and_stops_when_asked(tmp_path: Path) -> None:
     assert "m-00020" == receiver.ids()[-1]
 
 
-@pytest.mark.timeout(120)
-async def test_dead_letters_are_listed_and_replayed(tmp_path: Path) -> None:
-    """A refusal is a JSON line; a dry run sends nothing; a replay delivers and empties the list."""
-    async with received() as (receiver, url):
-        config = _config(tmp_path, url)
-        await _accepted(tmp_path, 3)
-        await _refuse_all(receiver, config)
-        _, listed = await _say("--config", config, "deadletters", "list", "--code", "http_400")
-        replay = ("--config", config, "deadletters", "replay", "--destination", "hook")
-        before = receiver.requests
-        dry = await _say(*replay, "--dry-run")
-        untouched = receiver.requests == before
-        receiver.says = None
-        status, out = await _say(*replay)
-        _, left = await _say("--config", config, "deadletters", "list")
-
-    letters = [orjson.loads(line) for line in listed.splitlines()]
-    assert ["http_400"] * 3 == [letter["code"] for letter in letters]
-    assert (0, "3 open dead letters of hook\n") == dry
-    assert untouched
-    assert 0 == status, out
-    assert "3 delivered, 0 dead again, 0 left" in out
-    assert ["m-00000", "m-00001", "m-00002"] == sorted(receiver.ids())
-    assert "" == left
-
-
 async def _accepted(folder: Path, count: int, first: int = 0) -> None:
     log = await open_log(SqliteLog(path=folder / "hub.db", partitions=2))
     await accept(log, count, first=first)
     await log.close()
-
-
-async def _refuse_all(receiver: Receiver, config: str) -> None:
-    """Let a run of the hub have all of its requests refused."""
-
-    async def refuses(_: object) -> int:
-        return 400
-
-    receiver.says = refuses
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "destinations", "--config", config, "run", cwd=HOUSE
-    )
-    await until(lambda: receiver.requests == 3)
-    process.terminate()
-    assert 0 == await process.wait()
