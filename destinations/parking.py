@@ -81,7 +81,7 @@ class Parking:
                 self._yard.again(item.yard, now + self._again)
 
     def leaving(self) -> list[Item]:
-        """What is to be appended to `parked` now, in this order; `arrived` must follow."""
+        """What is to be appended to `parked` now, in order; `arrived` follows, or `put_back`."""
         leaving, self._leaving = self._leaving, []
         return leaving
 
@@ -92,6 +92,10 @@ class Parking:
         return Entry(
             record.key, record.value, (*record.headers, ("to", self._name), ("place", place))
         )
+
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Items that were leaving and could not be appended go before all that follow."""
+        self._leaving = [*items, *self._leaving]
 
     def arrived(self, item: Item, place: Place) -> None:
         """The item is durable in `parked`: its offset in `events` needs nothing more."""

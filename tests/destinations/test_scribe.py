@@ -46,7 +46,8 @@ class Desk:
         tells = Happenings(Metrics(), of.name)
         self.station = Station(of, tells, lambda: 1.0)
         self.station.adopt(0, Recovered(place=0))
-        self.scribe = Scribe(of, self.log, self.station, tells, FakeClock(NOW))
+        self.clock = FakeClock(NOW)
+        self.scribe = Scribe(of, self.log, self.station, tells, self.clock)
 
     def seated(self) -> Item:
         """An item that is on the road."""
@@ -121,3 +122,37 @@ async def test_what_is_parked_keeps_its_headers_and_its_place(desk: Desk) -> Non
 
     assert record(7).value == kept.value
     assert {**dict(record(7).headers), "to": b"crm", "place": b"0:7"} == dict(kept.headers)
+
+
+async def test_what_is_given_up_is_not_forgotten(desk: Desk) -> None:
+    """A partition that must be let go does not wait for a log that is away; its pages do."""
+    desk.station.book.ends(desk.seated(), ledger.DELIVERED)
+    desk.log.away = 1_000_000
+    task = asyncio.create_task(desk.scribe.record())
+    while not desk.scribe.stuck:  # noqa: ASYNC110 - what is waited for is a loop's turn away
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    waiting = len(desk.station.book)
+    desk.log.away = 0
+    await desk.scribe.record()
+
+    assert (1, 0) == (waiting, len(desk.station.book))
+    assert 1 == desk.station.progress[0].events.place
+    assert 1 == len(await desk.kept(DELIVERIES))
+
+
+async def test_a_ledger_that_is_late_is_told(desk: Desk) -> None:
+    """After half a second without an answer nothing more should leave; with one, all may."""
+    desk.station.book.ends(desk.seated(), ledger.DELIVERED)
+    desk.log.away = 1_000_000
+    task = asyncio.create_task(desk.scribe.record())
+    while not desk.scribe.stuck:  # noqa: ASYNC110 - what is waited for is a loop's turn away
+        await asyncio.sleep(0)
+    early = desk.scribe.late
+    desk.clock.advance(0.6)
+    late = desk.scribe.late
+    desk.log.away = 0
+    await task
+
+    assert (False, True, False) == (early, late, desk.scribe.late)
