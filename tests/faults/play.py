@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import signal
 import time
@@ -13,18 +12,18 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.log import LogError
+from hub.log import Log, LogError
 from tests.faults import witness
 from tests.faults.checker import Span, Vendor, Verdict, judge
 from tests.faults.load import Load, Shape
 from tests.faults.stage import DELIVERY, INGEST, INSTANCES, Stage, until
 from tests.faults.witness import Journal
 
-# Seconds. Nothing new at any vendor for so long, and what is missing is lost: longer than any
-# patience of the hub's that a scenario leaves it, the breaker's of a minute and then some.
+# Seconds. Nothing new at any vendor for so long, and what is missing is lost: longer than anything
+# that the hub may wait for, the breaker's longest pause of a minute and then some.
 QUIET = 90.0
-# What is delivered is on the ledger within the pages' linger.
-BALANCED = 30.0
+# Nothing new for so long, and it may be that all has ended, though not all of it at the vendor.
+SHORT = 5.0
 LOOK = 0.1
 
 
@@ -169,53 +168,59 @@ async def _watching(play: Play) -> None:
         await asyncio.sleep(LOOK)
 
 
-async def settled(play: Play) -> None:
-    """Wait until each vendor has all that was accepted, or nothing new comes for long."""
+async def settled(play: Play) -> list[Verdict]:
+    """The verdicts, when each vendor has all that was accepted and each event has its end on the
+    ledger; or when nothing new comes for long.
+    """
     wanted = {
         one
         for one, event in play.load.sent.items()
         if event.accepted is not None and not event.poison
     }
-    play.journal.grew_at = time.time()
-    while any(wanted - play.journal.first[name].keys() for name in play.stage.instances):
-        if time.time() - play.journal.grew_at > QUIET:
-            return
-        await asyncio.sleep(LOOK)
-        play.journal.follow()
-        play.stage.look()
-
-
-async def judged(play: Play) -> list[Verdict]:
-    """The verdicts, as soon as they are sound, and else when the ledger has had its time."""
     log = await witness.opened(play.stage.log)
-    found: list[Verdict] = []
-
-    async def sound() -> bool:
-        with contextlib.suppress(LogError):
-            play.journal.follow()
-            told = await witness.told(log)
-            records, play.received = await witness.accepted(log)
-            found[:] = [
-                judge(
-                    play.load.sent,
-                    records,
-                    Vendor(
-                        name,
-                        INSTANCES[name].dedupes,
-                        play.journal.took[name],
-                        told.get(name, {}),
-                        play.broken[name],
-                    ),
-                )
-                for name in play.stage.instances
-            ]
-        return bool(found) and all(verdict.sound for verdict in found)
-
+    verdicts: list[Verdict] = []
+    play.journal.grew_at = time.time()
     try:
-        await until(sound, BALANCED, 0.5)
+        while True:
+            await asyncio.sleep(LOOK)
+            play.journal.follow()
+            play.stage.look()
+            quiet = time.time() - play.journal.grew_at
+            missing = any(wanted - play.journal.first[name].keys() for name in play.stage.instances)
+            if missing and quiet < SHORT:
+                continue
+            verdicts = await _judged(play, log)
+            balanced = bool(verdicts) and not any(one.unbalanced for one in verdicts)
+            if balanced or quiet > QUIET:
+                return verdicts
+            await asyncio.sleep(SHORT / 10)
     finally:
+        if not all(verdict.sound for verdict in verdicts):
+            await play.stage.keep_metrics()
         await log.close()
-    return found
+
+
+async def _judged(play: Play, log: Log) -> list[Verdict]:
+    """What the witnesses say now; nothing while the log cannot be read."""
+    try:
+        told = await witness.told(log)
+        records, play.received = await witness.accepted(log)
+    except LogError:
+        return []
+    return [
+        judge(
+            play.load.sent,
+            records,
+            Vendor(
+                name,
+                INSTANCES[name].dedupes,
+                play.journal.took[name],
+                told.get(name, {}),
+                play.broken[name],
+            ),
+        )
+        for name in play.stage.instances
+    ]
 
 
 async def ended(play: Play) -> None:

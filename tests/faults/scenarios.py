@@ -17,6 +17,9 @@ HUBSPOT_EXPIRED = {
 
 SEVEN = tuple(INSTANCES)
 
+MANY = Shape(users=400)
+"""So many that batches are not small for want of people: a request has one seat for each."""
+
 SCENARIOS: Mapping[str, Scenario] = {
     "calm": Scenario("Nothing breaks.", scripts.calm, once=True),
     # Processes
@@ -88,6 +91,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         "Every credential is refused for a while, again and again.",
         scripts.token_revoked,
         instances=("keyed", "ads", "mail", "crm"),
+        shape=MANY,
     ),
     "refresh-race": Scenario(
         "Access tokens end all the time, in both workers at once.",
@@ -98,10 +102,11 @@ SCENARIOS: Mapping[str, Scenario] = {
         "Seven destinations, and nothing breaks: what the next line is measured against.",
         scripts.all_alive,
         instances=SEVEN,
+        shape=MANY,
         once=True,
     ),
     "dead-destination": Scenario(
-        "One of seven is dead for the whole run.", scripts.one_dead, instances=SEVEN
+        "One of seven is dead for the whole run.", scripts.one_dead, instances=SEVEN, shape=MANY
     ),
     # Events, and time
     "clock-steps": Scenario(

@@ -6,6 +6,7 @@ Each is a real process on a real log, in a folder of its own, and may be killed 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import secrets
@@ -234,6 +235,14 @@ class Stage:
             session.post(url, data=orjson.dumps(fault)) as answer,
         ):
             answer.raise_for_status()
+
+    async def keep_metrics(self) -> None:
+        """Keep what each process of the hub counts, for who wants to know why nothing comes."""
+        async with aiohttp.ClientSession() as session:
+            for name in self.running.keys() - {VENDORS}:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"{self.url(name)}/metrics") as answer:
+                        (self.folder / f"{name}.metrics").write_bytes(await answer.read())
 
     def look(self) -> None:
         """Take note of the most memory that each process of the hub has had, in bytes."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults.checker import Verdict
 from tests.faults.load import Load
-from tests.faults.play import Line, Play, Scenario, delays, ended, judged, played, settled
+from tests.faults.play import Line, Play, Scenario, delays, ended, played, settled
 from tests.faults.skewed import step
 from tests.faults.stage import Stage, stage
 from tests.faults.witness import Journal
@@ -95,8 +95,7 @@ async def run(
     try:
         async with stage(made):
             await played(play, scenario)
-            await settled(play)
-            verdicts = await judged(play)
+            verdicts = await settled(play)
             await ended(play)
     except Exception as error:
         # The next scenario may have more luck; this one's line is broken.

@@ -39,11 +39,17 @@ def cells(line: Line) -> list[str]:
         str(sum(len(verdict.repeated) for verdict in known)),
         str(sum(len(verdict.repeated) for verdict in naive)) if naive else "-",
         str(sum(len(verdict.unbalanced) for verdict in line.verdicts)),
-        f"{max((verdict.stall for verdict in line.verdicts), default=0.0):.1f}",
+        _longest(line),
         f"{line.peak / 1e6:.0f}",
         f"{line.seconds:.0f}",
         "ok" if line.sound else "BROKEN",
     ]
+
+
+def _longest(line: Line) -> str:
+    """The longest stall, and at which destination it was."""
+    longest = max(line.verdicts, key=lambda verdict: verdict.stall, default=None)
+    return f"{longest.stall:.1f} {longest.vendor}" if longest else "-"
 
 
 def table(lines: Sequence[Line]) -> str:
