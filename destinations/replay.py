@@ -49,15 +49,17 @@ async def surveyed(
     """
     # First the places and then the ledger: what is told after a place was read is known anyhow.
     groups = next(one.groups for one in await log.status() if one.stream == EVENTS)
-    found = await scroll.spans(log, EVENTS, selection.since, selection.until)
-    spans = {span.partition: span for span in found}
-    known = await verdicts.told(log, name, spans, selection.since, replay)
     until = now if selection.until is None else selection.until
+    spans = await _spans(log, selection.since, until)
+    known = await verdicts.told(log, name, spans, selection.since, replay)
     if selection.until is None and known.began is not None:
         until = known.began
-        found = await scroll.spans(log, EVENTS, selection.since, until)
-        spans = {span.partition: span for span in found}
+        spans = await _spans(log, selection.since, until)
     return Range(spans, Chooser(selection, known, groups.get(name, {}), everything), until)
+
+
+async def _spans(log: Log, since: float | None, until: float) -> dict[int, Span]:
+    return {span.partition: span for span in await scroll.spans(log, EVENTS, since, until)}
 
 
 async def chosen(log: Log, of: Range) -> AsyncGenerator[Sequence[Event], None]:

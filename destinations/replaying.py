@@ -23,7 +23,7 @@ from destinations.settings import DestinationsSettings, plans
 from destinations.stint import Stint, work
 from hub import process
 from hub.clock import SystemClock, iso
-from hub.log import Log, Place
+from hub.log import Log, LogError, Place
 from hub.settings import Fault, Misconfigured, load, path_of
 
 RATE: Final = 50.0
@@ -167,11 +167,16 @@ def name_of(what: str, now: float) -> str:
 
 @asynccontextmanager
 async def log_of(settings: DestinationsSettings, asked: asyncio.Event) -> AsyncIterator[Log]:
-    """The log, closed at the end. Raises KeyboardInterrupt when `asked` before it is there."""
+    """The log, closed at the end. Raises KeyboardInterrupt when `asked` before it is there, and
+    SystemExit, with a word on standard error, when it goes away.
+    """
     log = await opened(settings, asked)
     if log is None:
         raise KeyboardInterrupt
     try:
         yield log
+    except LogError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
     finally:
         await log.close()

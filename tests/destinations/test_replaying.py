@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from destinations.deadletters import open_letters
-from destinations.replaying import name_of, parser, rate
-from hub.log import EVENTS
-from hub.settings import Misconfigured
+from destinations.replaying import log_of, name_of, parser, rate
+from destinations.settings import DestinationsSettings
+from hub.log import EVENTS, LogUnavailable
+from hub.settings import Misconfigured, load
 from tests.destinations.commands import config, log_in, say
 from tests.destinations.errands import pass_over
 from tests.destinations.invented import NOW
@@ -135,6 +136,18 @@ async def test_what_would_count_twice_needs_a_yes(tmp_path: Path) -> None:
     )
     with pytest.raises(Misconfigured, match="counts twice"):
         await say(parser, str(path), "replay", "--destination", "crm", "--all")
+
+
+async def test_a_log_that_goes_away_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a sentence and status 1, without a traceback."""
+    settings = load(DestinationsSettings, Path(config(tmp_path, "http://127.0.0.1:1/")))
+    with pytest.raises(SystemExit, match="1"):
+        async with log_of(settings, asyncio.Event()):
+            raise LogUnavailable("the log is away")
+
+    assert "the log is away\n" == capsys.readouterr().err
 
 
 async def test_a_named_replay_has_times_that_stay(tmp_path: Path) -> None:
