@@ -17,7 +17,8 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from email.utils import formatdate
 from typing import Any, BinaryIO
 
 import orjson
@@ -128,7 +129,10 @@ def app(
             await asyncio.sleep(float(fault["slow"]))
         if fault.get("hang"):
             await asyncio.sleep(3_600)
-        reply, line = practice.answer(heard, fault, clock.now())
+        now = clock.now()
+        reply, line = practice.answer(heard, fault, now)
+        # By the clock that it judges by, as at any vendor's.
+        reply = replace(reply, headers={"Date": formatdate(now, usegmt=True), **reply.headers})
         if journal is not None:
             journal.write(dumps({"place": practice.name, **line}) + b"\n")
         return await _sent(request, reply, fault)

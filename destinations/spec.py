@@ -29,6 +29,7 @@ from destinations.talk import (
     Unreadable,
     all_rows,
     by_status,
+    date_of,
     retry_after,
 )
 from hub.encoding import dumps
@@ -72,6 +73,7 @@ __all__ = [
     "Window",
     "all_rows",
     "by_status",
+    "date_of",
     "dumps",
     "forms",
     "retry_after",

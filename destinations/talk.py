@@ -170,6 +170,14 @@ def retry_after(reply: Reply, now: float, default: float, most: float = 86_400.0
     return min(max(wait, 0.0), most) if wait == wait else default
 
 
+def date_of(reply: Reply) -> float | None:
+    """When the vendor says that it answered, in seconds since the epoch, if it says so."""
+    try:
+        return parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def by_status(reply: Reply, now: float) -> Failed | Refused | Barred | Busy:
     """What a status means where a vendor's body says nothing better.
 

@@ -42,6 +42,7 @@ from destinations.spec import (
     Talk,
     VendorSettings,
     all_rows,
+    date_of,
     dumps,
     retry_after,
     setting,
@@ -62,6 +63,11 @@ RESERVED = {
     "webhook-timestamp",
 }
 
+
+CLOCKS_APART = 120.0
+"""Seconds between a receiver's `Date` and our timestamp that no network explains; who checks
+timestamps allows five minutes.
+"""
 
 MAX_ID = 255
 """Characters of a `webhook-id`; a longer messageId is hashed."""
@@ -177,7 +183,15 @@ def deliver(rows: Sequence[Row], account: Account[Settings]) -> Talk:
         settings.timeout,
         public_only=not settings.allow_private,
     )
+    if reply.status in (400, 401, 403) and _clocks_apart(reply, timestamp):
+        # Who checks timestamps refuses all of ours, as long as one of the two clocks is wrong.
+        return all_rows(Failed("clocks_apart"), rows)
     return all_rows(meaning(reply, account), rows)
+
+
+def _clocks_apart(reply: Reply, timestamp: int) -> bool:
+    date = date_of(reply)
+    return date is not None and abs(date - timestamp) > CLOCKS_APART
 
 
 def meaning(reply: Reply, account: Account[Settings]) -> Outcome:

@@ -16,6 +16,7 @@ from destinations.talk import (
     Unreadable,
     all_rows,
     by_status,
+    date_of,
     retry_after,
 )
 from hub.clock import FakeClock
@@ -174,3 +175,18 @@ def test_notes_can_be_forgotten() -> None:
     account.forget("catalogue")
 
     assert None is account.recall("catalogue")
+
+
+@pytest.mark.parametrize(
+    ("headers", "date"),
+    [
+        ({"date": "Sat, 21 Nov 2026 10:00:00 GMT"}, 1_795_255_200.0),
+        ({"date": "yesterday"}, None),
+        ({"date": "Sat, 99 Nov 2026 10:00:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_a_reply_tells_its_time(headers: dict[str, str], date: float | None) -> None:
+    """In the form that HTTP has for it, and nothing else is taken for a time."""
+
+    assert date == date_of(Reply(200, headers))
