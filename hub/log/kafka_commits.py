@@ -1,7 +1,9 @@
 """What a group's coordinator is told and asked of the group's places, one request at a time.
 
-aiokafka's own questions take an answer that the coordinator has moved for one that nothing was ever
-committed (0.14, OffsetFetch from version 2 on), and a reader would begin again at the beginning.
+aiokafka's own ways (0.14) are not gone, for two reasons. Asked what was committed, it takes "I am
+not your coordinator" for "nothing ever was", and a reader would begin again at the beginning. And
+when a commit crosses a change of the group, it forgets its membership amid joining: a ghost is left
+behind, which the group waits for until its session is over.
 """
 
 from __future__ import annotations
@@ -10,17 +12,19 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from aiokafka import TopicPartition, errors
-from aiokafka.protocol.commit import OffsetFetchRequest
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka import errors
+from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 
 from hub.log import Committed
 
 # Seconds between two requests when the coordinator is away, or the group is being rebalanced.
 PAUSE = 0.1
 
-# The group goes on without us, or with us under another name.
-MOVED = (
+# The coordinator is elsewhere: it is looked up anew.
+_ELSEWHERE = errors.NotCoordinatorForGroupError, errors.GroupCoordinatorNotAvailableError
+
+# The group goes on without us, or with us in its next generation; heartbeats tell which.
+_CHANGED = (
     errors.UnknownMemberIdError,
     errors.IllegalGenerationError,
     errors.RebalanceInProgressError,
@@ -28,18 +32,23 @@ MOVED = (
 
 
 async def commit(coordinator: Any, topic: str, commits: Mapping[int, Committed]) -> bool:
-    """Commit once; False when the group or its coordinator was not where it was believed to be.
-
-    Raises KafkaError when asking again is no use.
-    """
-    offsets = {
-        TopicPartition(topic, partition): OffsetAndMetadata(commit.place, commit.note)
-        for partition, commit in commits.items()
-    }
+    """Commit once; False when it may succeed a moment later. Raises KafkaError when it will not."""
+    request = OffsetCommitRequest(
+        coordinator.group_id,
+        coordinator.generation,
+        coordinator.member_id,
+        OffsetCommitRequest.DEFAULT_RETENTION_TIME,
+        [(topic, [(partition, at.place, at.note) for partition, at in commits.items()])],
+    )
     try:
-        await coordinator._do_commit_offsets(None, offsets)
+        response = await coordinator._send_req(request)
+        for _, partitions in response.topics:
+            for _, code in partitions:
+                if code:
+                    raise errors.for_code(code)(topic)
     except errors.KafkaError as error:
-        if not error.retriable and not isinstance(error, MOVED):
+        _look_elsewhere(coordinator, error)
+        if not error.retriable and not isinstance(error, _CHANGED):
             raise
         return False
     return True
@@ -58,9 +67,13 @@ async def committed(
         except errors.KafkaError as error:
             if not error.retriable:
                 raise
-            if isinstance(error, errors.NotCoordinatorForGroupError):
-                coordinator.coordinator_dead()
+            _look_elsewhere(coordinator, error)
         await asyncio.sleep(PAUSE)
+
+
+def _look_elsewhere(coordinator: Any, error: errors.KafkaError) -> None:
+    if isinstance(error, _ELSEWHERE):
+        coordinator.coordinator_dead()
 
 
 async def committed_by(admin: Any, group: str) -> dict[str, dict[int, Committed]]:

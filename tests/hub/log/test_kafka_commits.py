@@ -7,7 +7,8 @@ from aiokafka import errors
 from aiokafka.protocol.commit import OffsetFetchResponse_v3
 
 from hub.log import EVENTS, Committed
-from hub.log.kafka_commits import committed_in
+from hub.log.kafka import KafkaLog
+from hub.log.kafka_commits import commit, committed_in
 from tests.hub.log.kafka_scenes import PARTITIONS, opened, settings_at
 from tests.hub.log.scenes import settled
 from tests.kafka.broker import Cluster
@@ -31,6 +32,27 @@ def test_an_error_is_no_answer(partitions: list[object], code: int) -> None:
     """A coordinator that has moved, or is loading, does not say that nothing was committed."""
     with pytest.raises(errors.KafkaError):
         committed_in(OffsetFetchResponse_v3(0, partitions, code))
+
+
+@pytest.mark.kafka
+async def test_a_commit_that_crosses_a_change_of_the_group_leaves_the_member(
+    kafka_log: KafkaLog,
+) -> None:
+    """A commit of another generation is not done, and the membership is as it was."""
+    reader = await kafka_log.open_reader(EVENTS, "g")
+    await settled(reader, partitions=PARTITIONS)
+    coordinator = reader._consumer._coordinator
+    member, generation = coordinator.member_id, coordinator.generation
+    coordinator.generation = generation - 1
+    done = await commit(coordinator, kafka_log._topics[EVENTS].name, {0: Committed(1)})
+    after = coordinator.member_id, coordinator.generation
+    coordinator.generation = generation
+    committed = await reader.committed([0])
+    await reader.close()
+
+    assert not done
+    assert (member, generation - 1) == after
+    assert {0: Committed(None)} == dict(committed)
 
 
 @pytest.mark.kafka
