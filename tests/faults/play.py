@@ -32,8 +32,9 @@ class Scenario:
     """What breaks, how the load is, and what is expected beyond that nothing is lost.
 
     `log`: the kinds it runs on, the first by default; `cluster` is a Kafka of three brokers.
-    `once`: no event may be seen twice even by a vendor that keeps no ids. `settings` are more of
-    the hub's. `events`: how many are sent at least; the script may take longer.
+    `once`: no event may be seen twice even by a vendor that keeps no ids. `patience`: the longest
+    stall, in seconds. `settings` are more of the hub's. `events`: how many are sent at least; the
+    script may take longer.
     """
 
     sentence: str
@@ -43,6 +44,7 @@ class Scenario:
     shape: Shape = field(default_factory=Shape)
     events: int = 1_500
     once: bool = False
+    patience: float = float("inf")
     skewed: bool = False
     settings: str = ""
 
@@ -56,6 +58,7 @@ class Line:
     log: str
     verdicts: Sequence[Verdict]
     once: bool
+    patience: float
     peak: int
     seconds: float
     troubles: Sequence[str]
@@ -65,7 +68,9 @@ class Line:
     def sound(self) -> bool:
         """Whether all promises were kept, and no process ended as it should not."""
         exact = not self.once or not any(verdict.repeated for verdict in self.verdicts)
-        return exact and not self.troubles and all(verdict.sound for verdict in self.verdicts)
+        swift = all(verdict.stall <= self.patience for verdict in self.verdicts)
+        kept = all(verdict.sound for verdict in self.verdicts)
+        return kept and exact and swift and not self.troubles
 
 
 @dataclass(slots=True)

@@ -43,6 +43,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         "200 forced rebalances of every group (N= sets how many).",
         scripts.rebalances,
         shape=Shape(rate=60.0),
+        patience=30.0,
     ),
     # The log
     "broker-killed": Scenario("SIGKILL of the broker, again and again.", scripts.broker_killed),
@@ -86,6 +87,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "vendor-slow": Scenario("Ten times slower.", scripts.misbehaving(slow=0.5)),
     "vendor-late": Scenario(
         "Taken after we gave the request up.", scripts.misbehaving(slow=4.0, share=0.1)
+    ),
+    "lanes-stuck": Scenario(
+        "One user's events fail until they are parked, and then succeed.", scripts.lanes_stuck
     ),
     "token-revoked": Scenario(
         "Every credential is refused for a while, again and again.",

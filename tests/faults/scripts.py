@@ -104,16 +104,18 @@ async def rolling_restart(play: Play) -> None:
 
 
 async def rebalances(play: Play) -> None:
-    """A member joins every group and leaves it again; each is a rebalance."""
+    """A member joins every group and leaves it again, each time a rebalance."""
     log = await witness.opened(play.stage.log)
-    try:
+
+    async def joins_and_leaves(group: str) -> None:
         for _ in range((play.count or REBALANCES) // 2):
-            joined = await asyncio.gather(
-                *(log.open_reader(EVENTS, name) for name in play.stage.instances)
-            )
+            reader = await log.open_reader(EVENTS, group)
             await play.moments(0.0, 0.3)
-            await asyncio.gather(*(reader.close() for reader in joined))
+            await reader.close()
             await play.moments(0.0, 0.3)
+
+    try:
+        await asyncio.gather(*map(joins_and_leaves, play.stage.instances))
     finally:
         await log.close()
 
@@ -272,6 +274,16 @@ async def token_revoked(play: Play) -> None:
             await play.moments(4.0, 8.0)
             for place in play.stage.instances:
                 await play.stage.ask(place)
+    await play.more(PAUSE)
+
+
+async def lanes_stuck(play: Play) -> None:
+    """Some users' events fail for longer than a lane may hold up its partition, then no more."""
+    for _ in range(play.rounds):
+        await play.more(PAUSE)
+        stuck = f'"u{play.die.randrange(10)}-'
+        async with play.fault(status=500, match=stuck):
+            await play.moments(6.0, 10.0)
     await play.more(PAUSE)
 
 

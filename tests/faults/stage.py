@@ -89,6 +89,7 @@ retry_seconds = 0.2
 retry_most_seconds = 5.0
 breaker_seconds = 0.5
 barred_seconds = 2.0
+park_seconds = 4.0
 """
 
 

@@ -107,6 +107,7 @@ async def run(
         kind,
         verdicts,
         scenario.once,
+        scenario.patience,
         max(made.peaks.values(), default=0),
         time.monotonic() - began,
         play.troubles,
