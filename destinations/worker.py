@@ -169,17 +169,9 @@ class Worker:
         meanwhile, and even come back: then it is read again from its commit.
         """
         seen = self._revocations.copy()
-        new = reader.partitions - self._station.partitions
-        if new:
-            # What was not recorded yet may be about these partitions, before they were let go.
-            await self._scribe.record()
-            for partition, left in (await self._left(reader, new)).items():
-                if partition in reader.partitions and self._is_same(seen, partition):
-                    self._station.adopt(partition, left)
-            self._share()
-            # From now on the group has a place and a note, whatever happens.
-            await self._commit(self._station.progress)
-            self._happened()
+        while not await self._adopted(reader):  # noqa: ASYNC110 - the log tells no event
+            # What was taken is not given again: it must be held until the log can be asked.
+            await asyncio.sleep(AGAIN_SECONDS)
         if not records:
             return
         twins = {} if self._index is None else await self._index.judge(records)
@@ -187,6 +179,28 @@ class Worker:
             if self._is_same(seen, record.partition):
                 self._station.take(record, (record.partition, record.offset) in twins)
         self._happened()
+
+    async def _adopted(self, reader: Reader) -> bool:
+        """Whether all partitions that are ours now are at the station; the log may be away."""
+        new = reader.partitions - self._station.partitions
+        if not new:
+            return True
+        seen = self._revocations.copy()
+        # What was not recorded yet may be about these partitions, before they were let go.
+        await self._scribe.record()
+        try:
+            lefts = await self._left(reader, new)
+        except LogUnavailable as error:
+            self._tells.stumbled("the log cannot be read; trying again", error)
+            return False
+        for partition, left in lefts.items():
+            if partition in reader.partitions and self._is_same(seen, partition):
+                self._station.adopt(partition, left)
+        self._share()
+        # From now on the group has a place and a note, whatever happens.
+        await self._commit(self._station.progress)
+        self._happened()
+        return True
 
     async def _left(self, reader: Reader, partitions: Collection[int]) -> Mapping[int, Recovered]:
         if self._errand:

@@ -11,8 +11,9 @@ import orjson
 import pytest
 from aiohttp import web
 
+from destinations import worker
 from destinations.deadletters import open_letters
-from hub.log import DEAD_LETTERS, EVENTS, Entry, LogUnavailable, Place
+from hub.log import DEAD_LETTERS, EVENTS, Entry, LogUnavailable, Place, StreamStatus
 from hub.log.memory import MemoryLog
 from hub.log.settings import MemoryLog as MemorySettings
 from tests.destinations.scene import (
@@ -291,4 +292,33 @@ async def test_a_full_backlog_pauses_reading_and_resumes(log: MemoryLog) -> None
             go.set()
             await until(lambda: len(receiver.got) == 300)
 
+    assert sorted(ids) == sorted(receiver.ids())
+
+
+class Forgetful(MemoryLog):
+    """A log that cannot be asked how it stands for a while after it was joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def status(self) -> Sequence[StreamStatus]:
+        self.asked += 1
+        if 2 <= self.asked <= 4:
+            raise LogUnavailable("away")
+        return await super().status()
+
+
+async def test_what_was_taken_is_held_until_its_partition_is_adopted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A log that goes away between giving records and telling what was left loses none of them."""
+    monkeypatch.setattr(worker, "AGAIN_SECONDS", 0.01)
+    log = Forgetful()
+    async with received() as (receiver, url):
+        ids = await accept(log, 100)
+        async with working(log, plan(url)):
+            await until(lambda: len(receiver.got) == len(ids))
+
+    assert log.asked > 4
     assert sorted(ids) == sorted(receiver.ids())
