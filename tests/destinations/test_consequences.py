@@ -9,6 +9,7 @@ import pytest
 from destinations.batcher import Bus
 from destinations.item import Item
 from destinations.outcome import Failed, Outcome
+from destinations.progress import Recovered
 from destinations.spec import Idempotency
 from tests.destinations.day import Day, delivered
 from tests.destinations.invented import action, plan, record
@@ -108,3 +109,17 @@ def test_who_fails_alone_runs_out_of_patience() -> None:
 
     assert "doomed patience_exhausted" == day.ended["m0-0"]
     assert 49 == list(day.ended.values()).count("delivered")
+
+
+@pytest.mark.parametrize(
+    ("choice", "ends"),
+    [("at_most_once", ("refused", "in_doubt")), ("at_least_once", ("delivered", True))],
+)
+def test_a_call_that_a_kill_cut_off_is_a_doubt(choice: str, ends: tuple[str, object]) -> None:
+    """The intent stands in the ledger and no end does: the instance's choice is heeded, and told."""
+    day = Day(plan(action(idempotency=Idempotency.NONE), in_doubt=choice))
+    day.station.adopt(0, Recovered(place=0, doubts={0: 5}))
+    day.take(record(0), record(1))
+    day.run()
+
+    assert {ends, ("delivered", None)} == set(lines(day))
