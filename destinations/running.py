@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from hub.settings import Misconfigured, load, path_of
 
 LAG_SECONDS = 5.0
 """How often the log is asked how far each instance is behind."""
+
+BESIDE_SECONDS = 10.0
+"""Pause before what goes on beside delivery is begun again after it broke."""
 
 WATCH_SECONDS = 2.0
 """How often the settings file is looked at."""
@@ -66,30 +70,40 @@ async def run(options: argparse.Namespace) -> int:
         address = await listening(stack, served, settings.delivery.host, settings.delivery.port)
         await crew.work_for(begun)
         print(f"delivering for {len(begun)} destinations; metrics at {address}/metrics", flush=True)
+        audit = Audit(log, crew.plans, AuditHappenings(metrics, crew.plans), clock)
         beside = [
-            asyncio.create_task(one)
-            for one in (
-                _measuring(log, crew, metrics),
-                _watching(path, settings, crew),
-                follower.run(),
-                Audit(log, crew.plans, AuditHappenings(metrics, crew.plans), clock).run(),
+            asyncio.create_task(_beside(what, begin))
+            for what, begin in (
+                ("measures", lambda: _measuring(log, crew, metrics)),
+                ("watches the settings", lambda: _watching(path, settings, crew)),
+                ("follows the log", follower.run),
+                ("audits", audit.run),
             )
         ]
-        stopping = asyncio.create_task(asked.wait())
         try:
-            done, _ = await asyncio.wait([*beside, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await asked.wait()
         finally:
-            for task in [*beside, stopping]:
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(*beside, stopping, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
             await crew.stop()
     return 0
 
 
 def _enabled(settings: DestinationsSettings) -> dict[str, Plan]:
     return {name: plan for name, plan in plans(settings).items() if plan.instance.enabled}
+
+
+async def _beside(what: str, begin: Callable[[], Awaitable[None]]) -> None:
+    """Something that goes on beside delivery; when it breaks it is begun again, and told."""
+    while True:
+        try:
+            await begin()
+        except Exception as error:
+            structlog.get_logger("destinations").error(
+                f"what {what} broke; beginning it again", error=type(error).__name__
+            )
+        await asyncio.sleep(BESIDE_SECONDS)
 
 
 async def _measuring(log: Log, crew: Crew, metrics: Metrics) -> None:

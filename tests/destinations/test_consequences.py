@@ -116,7 +116,7 @@ def test_who_fails_alone_runs_out_of_patience() -> None:
     [("at_most_once", ("refused", "in_doubt")), ("at_least_once", ("delivered", True))],
 )
 def test_a_call_that_a_kill_cut_off_is_a_doubt(choice: str, ends: tuple[str, object]) -> None:
-    """The intent stands in the ledger and no end does: the instance's choice is heeded, and told."""
+    """The intent is in the ledger and no end of it: the instance's choice is heeded, and told."""
     day = Day(plan(action(idempotency=Idempotency.NONE), in_doubt=choice))
     day.station.adopt(0, Recovered(place=0, doubts={0: 5}))
     day.take(record(0), record(1))
