@@ -165,7 +165,7 @@ class Detour:
             self._happenings.log_back()
             return
         self._happenings.log_away("the spool is in use")
-        await self._weigh(ours)
+        await self._weigh(ours=ours)
         if self._log is None:
             async with asyncio.timeout(OPENING):
                 self._log = self._opened = await self._opening()
@@ -173,7 +173,7 @@ class Detour:
             await self._log.ready()
             await self._drain(self._log)
 
-    async def _weigh(self, ours: bool) -> Holding:
+    async def _weigh(self, *, ours: bool) -> Holding:
         """See what the spool holds. Who drains tells it, once for all processes."""
         held = await self._spool.weigh()
         if ours:
@@ -183,13 +183,11 @@ class Detour:
     async def _drain(self, log: Log) -> None:
         """Append what lies in the spool to the log, until appends may go straight on."""
         try:
-            while not await self._spool.emptied():
+            while not await self._spool.emptied() and not self._stopping.is_set():
+                if (await self._weigh(ours=True)).records < MOST:
+                    self._spool.wait()
                 await self._move(log, EVENTS)
                 await self._move(log, REJECTED)
-                if (await self._weigh(True)).records < MOST:
-                    self._spool.wait()
-                if self._stopping.is_set():
-                    return
         finally:
             if self._spool.way is Way.WAIT:
                 self._spool.go_round()
@@ -206,7 +204,7 @@ class Detour:
             self._most = max(1, self._most // 2)
             raise
         self._most = min(self._most + MORE, MOST)
-        await self._spool.drop(stream, records[-1])
+        self._spool.drained(records[-1])
         self._happenings.drained(len(records))
 
     async def _pause(self, seconds: float) -> None:

@@ -146,6 +146,7 @@ class Happenings:
         if self._outage is not None:
             outage, self._outage = self._outage, None
             self._metrics.ingest_log_away.set(0)
+            self.spool_holds(Holding())
             self._log.warning(
                 "log back, the spool is drained",
                 seconds=round(self._clock.steady() - outage.since, 3),

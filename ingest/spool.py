@@ -69,6 +69,7 @@ class Spool:
         self._settings = settings
         self._clock = clock
         self._held = Holding()
+        self._drained: dict[str, int] = {}
 
     @classmethod
     @asynccontextmanager
@@ -121,17 +122,24 @@ class Spool:
             self.go_round()
 
     async def first(self, stream: str, limit: int) -> Sequence[Record]:
-        """The oldest records of a stream, up to `limit`."""
-        return await self._file.read(stream, 0, 0, limit)
+        """The oldest records of a stream that are not drained, up to `limit`."""
+        return await self._file.read(stream, 0, self._drained.get(stream, 0), limit)
 
-    async def drop(self, stream: str, last: Record) -> None:
-        """Forget a stream's records up to `last`: the log has them."""
-        await self._file.do(lambda db: drop(db, stream, last.offset + 1))
+    def drained(self, last: Record) -> None:
+        """The log has the records of a stream up to `last`."""
+        self._drained[last.stream] = last.offset + 1
 
     async def emptied(self) -> bool:
-        """Whether nothing is left; then appends go straight again, from this moment on."""
+        """Delete what is drained. Whether nothing is left: then appends go straight from here on.
+
+        Raises LogUnavailable, also when a full disk does not let it delete; nothing is drained
+        twice for that.
+        """
+        drained = dict(self._drained)
 
         def deed(db: sqlite3.Connection) -> bool:
+            for stream, upto in drained.items():
+                drop(db, stream, upto)
             if holding(db).records:
                 return False
             # Nobody can write to the file before this transaction ends.

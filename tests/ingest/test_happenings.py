@@ -41,6 +41,7 @@ def test_an_outage_is_said_at_its_begin_and_its_end() -> None:
             happenings.log_away(why)
         during = metrics.exposition()
         happenings.spooled(3)
+        happenings.spool_holds(Holding(1, 100, clock.now()))
         happenings.drained(2)
         clock.advance(7)
         happenings.log_back()
@@ -51,6 +52,7 @@ def test_an_outage_is_said_at_its_begin_and_its_end() -> None:
     assert (7, 3, 2) == (end["seconds"], end["spooled"], end["drained"])
     assert b"ingest_log_away 1.0" in during
     assert b"ingest_log_away 0.0" in metrics.exposition()
+    assert b"ingest_spool_records 0.0" in metrics.exposition()
 
 
 def test_the_spool_s_oldest_has_an_age() -> None:

@@ -87,8 +87,7 @@ async def test_the_way_is_free_when_nothing_is_left(opened: Opening) -> None:
     await other.append(REJECTED, entries(2))
     answers = [await one.emptied()]
     for stream in (EVENTS, REJECTED):
-        (record,) = await one.first(stream, 10)
-        await one.drop(stream, record)
+        one.drained((await one.first(stream, 10))[-1])
         answers.append(await one.emptied())
 
     assert [False, False, True] == answers
@@ -109,7 +108,7 @@ async def test_nothing_is_left_behind_when_the_way_becomes_free(opened: Opening)
     async def draining() -> None:
         while True:
             for record in await drainer.first(EVENTS, 5):
-                await drainer.drop(EVENTS, record)
+                drainer.drained(record)
             await drainer.emptied()
 
     task = asyncio.create_task(draining())
@@ -120,6 +119,18 @@ async def test_nothing_is_left_behind_when_the_way_becomes_free(opened: Opening)
     await asyncio.gather(task, return_exceptions=True)
 
     assert (await drainer.weigh()).records == 0 or drainer.way is not Way.STRAIGHT
+
+
+async def test_what_is_drained_is_not_given_again(opened: Opening) -> None:
+    """Nor deleted before it is time: a full disk does not let anyone delete."""
+    spool, after = await opened(), await opened()
+    await spool.append(EVENTS, entries(1, 2, 3))
+    spool.drained((await spool.first(EVENTS, 2))[-1])
+    left = await spooled(spool)
+
+    assert ([3], [1, 2, 3]) == (left, await spooled(after))
+    assert not await spool.emptied()
+    assert [3] == await spooled(after)
 
 
 async def test_bytes_are_bounded_until_some_are_drained(opened: Opening) -> None:
@@ -133,7 +144,8 @@ async def test_bytes_are_bounded_until_some_are_drained(opened: Opening) -> None
     await spool.append(EVENTS, entries(3))
 
     kept = await spooled(spool)
-    await spool.drop(EVENTS, (await spool.first(EVENTS, 10))[-1])
+    spool.drained((await spool.first(EVENTS, 10))[-1])
+    await spool.emptied()
     await spool.weigh()
     await spool.append(EVENTS, entries(4, 5))
 

@@ -34,10 +34,15 @@ def holding(db: sqlite3.Connection) -> Holding:
 
 
 def drop(db: sqlite3.Connection, stream: str, upto: int) -> None:
-    """Delete a stream's records before offset `upto`, and give some free pages back to the disk."""
+    """Delete a stream's records before offset `upto`, and give some free pages back to the disk.
+
+    The second time does nothing.
+    """
     id_, first = db.execute(
         "SELECT id, first FROM partitions WHERE stream = ? AND number = 0", (stream,)
     ).fetchone()
+    if upto <= first:
+        return
     base = id_ << OFFSET_BITS
     db.execute("DELETE FROM records WHERE id >= ? AND id < ?", (base | first, base | upto))
     db.execute("UPDATE partitions SET first = ? WHERE id = ?", (upto, id_))
