@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from destinations import ledger
+from destinations import ledger, scroll
 from destinations.ledger import FINAL, offsets_of, page_of
 from destinations.note import Note, read
 from destinations.progress import Recovered
@@ -67,7 +67,7 @@ async def _left(
     told = await _told(log, destination, note, here[DELIVERIES])
     parked_before = {n for a, b in note.parked_finished for n in range(a, b)}
     lanes, moved = [], set()
-    async for record in _records(log, PARKED, here[PARKED], note.parked):
+    async for record in _from(log, PARKED, here[PARKED], note.parked):
         headers = dict(record.headers)
         if headers.get("to") != destination.encode():
             continue
@@ -92,7 +92,7 @@ async def _told(log: Log, destination: str, note: Note, span: Span) -> _Told:
     """What the ledger tells of the instance's own work since the note was written."""
     told = _Told()
     seen = 0
-    async for record in _records(log, DELIVERIES, span, note.ledger):
+    async for record in _from(log, DELIVERIES, span, note.ledger):
         seen += 1
         if seen > FEWEST and record.at > note.at + LATEST:
             break
@@ -117,14 +117,6 @@ def _hear(told: _Told, line: ledger.Line, page: int) -> None:
         told.doubts.pop(line["offset"], None)
 
 
-async def _records(log: Log, stream: str, span: Span, offset: int) -> AsyncIterator[Record]:
+def _from(log: Log, stream: str, span: Span, offset: int) -> AsyncIterator[Record]:
     """The records from `offset` to the end of `span`."""
-    while offset < span.end:
-        page = await log.read(stream, span.partition, offset, PAGE)
-        if not page:
-            return
-        for record in page:
-            if record.offset >= span.end:
-                return
-            yield record
-        offset = page[-1].offset + 1
+    return scroll.records(log, stream, replace(span, first=max(span.first, offset)), PAGE)

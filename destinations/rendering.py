@@ -33,10 +33,16 @@ def rendered(plan: Plan, event: Event, now: float) -> dict[str, Any]:
             return {"filtered": reason}
         case Refused(code, reason):
             return {"refused": code, "reason": redact(reason)}
-    return {"action": verdict.action.name, **_first(plan, event, verdict, now)}
+    # Its words are known to who chose the event.
+    shown = frozenset({event.id, event.name, event.type, event.source}) - {""}
+    return {
+        "action": verdict.action.name,
+        "fields": masked(verdict.row.fields, shown),
+        **_first(plan, verdict, now, shown),
+    }
 
 
-def _first(plan: Plan, event: Event, boarding: Boarding, now: float) -> dict[str, Any]:
+def _first(plan: Plan, boarding: Boarding, now: float, shown: frozenset[str]) -> dict[str, Any]:
     try:
         talk = boarding.action.talk([boarding.row], Account(plan.settings, lambda: now))
         request = next(talk)
@@ -45,8 +51,6 @@ def _first(plan: Plan, event: Event, boarding: Boarding, now: float) -> dict[str
         return {"request": None}
     except Exception as error:
         return {"broke": type(error).__name__}
-    # Its words are known to who chose the event.
-    shown = frozenset({event.id, event.name, event.type, event.source}) - {""}
     return {"request": _shown(request, shown)}
 
 

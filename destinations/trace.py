@@ -16,9 +16,8 @@ from destinations.follower import Follower
 from destinations.index import Index
 from destinations.ledger import FAILED, FINAL, PARKED
 from destinations.lookup import Lookup, Told
-from destinations.masks import masked
-from destinations.outcome import Refused
-from destinations.plan import Filtered, Plan
+from destinations.plan import Plan
+from destinations.rendering import rendered
 from hub import log as streams
 from hub.clock import Clock, iso
 from hub.event import Event
@@ -117,7 +116,7 @@ class Tracer:
         outcome = _outcome(lines, committed, event.record.offset)
         told: dict[str, Any] = {
             "outcome": outcome,
-            "verdict": _verdict(plan, event) if plan else {"removed": True},
+            "verdict": rendered(plan, event, event.received_at) if plan else {"removed": True},
             "attempts": [_attempt(line) for line in lines],
         }
         if outcome == "pending":
@@ -192,21 +191,6 @@ def _outcome(lines: Sequence[Told], committed: int | None, offset: int) -> str:
     if PARKED in outcomes:
         return PARKED
     return "pending" if committed is None or offset >= committed else "unaccounted"
-
-
-def _verdict(plan: Plan, event: Event) -> dict[str, Any]:
-    """What the instance, as it is set now, does with the event, as if it were just accepted."""
-    try:
-        verdict = plan.judge(event, event.received_at)
-    except Exception as error:
-        return {"broke": type(error).__name__}
-    match verdict:
-        case Filtered(reason):
-            return {"filtered": reason}
-        case Refused(code, reason):
-            return {"refused": code, "reason": redact(reason)}
-    shown = frozenset({event.id, event.name, event.type, event.source})
-    return {"action": verdict.action.name, "fields": masked(verdict.row.fields, shown)}
 
 
 def _attempt(told: Told) -> dict[str, Any]:

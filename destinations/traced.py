@@ -60,6 +60,8 @@ def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
         case {"action": action, "fields": fields}:
             said = ", ".join(f"{name}={kind}" for name, kind in fields.items())
             yield f"{action}: {said or 'the event as it is'}"
+            if (request := verdict.get("request")) is not None:
+                yield f"sent as {request['method']} {request['url']}"
         case {"broke": error}:
             yield f"its mapping broke: {error}"
         case _:
