@@ -117,6 +117,13 @@ class Play:
         await self.moments(0.0, 2.0)
         await self.stage.begin(name)
 
+    async def frozen(self, name: str) -> None:
+        """It hangs, shorter or longer than others wait for it, and goes on."""
+        process = self.stage.running[name]
+        process.send_signal(signal.SIGSTOP)
+        await self.moments(1.0, 8.0)
+        process.send_signal(signal.SIGCONT)
+
     async def restarted(self, name: str) -> None:
         """Asked to stop, which it must do well, and begun again."""
         await self.stopped(name)

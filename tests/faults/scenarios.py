@@ -133,4 +133,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         scripts.killing(DELIVERY),
         shape=Shape(hot=0.5),
     ),
+    "chaos": Scenario(
+        "Processes, the broker and vendors break at once, under a load that repeats itself.",
+        scripts.chaos,
+        shape=Shape(hot=0.1, again=0.2),
+    ),
 }

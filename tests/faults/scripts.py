@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -55,6 +54,19 @@ REVOKED: dict[str, Any] = {
 }
 
 
+MOODS: Sequence[dict[str, Any]] = (
+    {"status": 429, "headers": {"retry-after": "1"}},
+    {"status": 503},
+    {"html": True, "status": 500},
+    {"hang": True},
+    {"close": True},
+    {"cut": True},
+    {"truncate": True},
+    {"slow": 0.5},
+    {"slow": 4.0},
+)
+
+
 async def calm(play: Play) -> None:
     """The load, and nothing else."""
     await play.more(4 * PAUSE)
@@ -88,10 +100,7 @@ async def frozen(play: Play) -> None:
     """A process hangs, shorter or longer than its group waits for it, and goes on."""
     for _ in range(play.rounds):
         await play.more(PAUSE)
-        process = play.stage.running[play.die.choice((*INGEST, *DELIVERY))]
-        process.send_signal(signal.SIGSTOP)
-        await play.moments(1.0, 8.0)
-        process.send_signal(signal.SIGCONT)
+        await play.frozen(play.die.choice((*INGEST, *DELIVERY)))
     await play.more(PAUSE)
 
 
@@ -307,6 +316,43 @@ async def poisoned(play: Play) -> None:
         body = {"error": {"type": "OAuthException", **META_REFUSES}} if place == "ads" else {}
         await play.stage.ask(place, match=POISON, status=400, body=body)
     await play.more(6 * PAUSE)
+
+
+# All of it
+
+
+async def chaos(play: Play) -> None:
+    """Processes, the broker and vendors break at the same time, each by its own turn of the die."""
+
+    async def processes() -> None:
+        for _ in range(2 * play.rounds):
+            await play.more(PAUSE)
+            names = play.die.choice([INGEST, DELIVERY])
+            breaks = play.die.choice([play.killed, play.restarted, play.frozen])
+            await breaks(play.die.choice(names))
+
+    async def broker() -> None:
+        for _ in range(play.rounds):
+            await play.moments(5.0, 15.0)
+            with play.away():
+                if play.die.random() < 0.5:
+                    play.broker.kill()
+                    await _returned(play.broker)
+                else:
+                    play.broker.freeze()
+                    await play.moments(1.0, 10.0)
+                    play.broker.thaw()
+
+    async def vendors() -> None:
+        for _ in range(2 * play.rounds):
+            await play.moments(1.0, 5.0)
+            async with play.fault(
+                play.die.choice(play.stage.instances), **play.die.choice(MOODS), share=0.5
+            ):
+                await play.moments(1.0, 5.0)
+
+    await asyncio.gather(processes(), broker(), vendors())
+    await play.more(PAUSE)
 
 
 # Time
