@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NODE := tests/journey/node
 
-.PHONY: run test faults lint lock clean
+.PHONY: run test faults bench lint lock clean
 
 run: .venv/.run
 	$(BIN)/python deploy/demo.py $(ARGS)
@@ -16,6 +16,10 @@ test: lint $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 faults: .venv/.test
 	$(BIN)/python -m tests.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(N),--count $(N)) \
 	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(ARGS)
+
+# What the hub costs beside the bare libraries; ARGS='--quick', or '--only idle', or '--against FILE'.
+bench: .venv/.test
+	$(BIN)/python -m tests.bench $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check

@@ -1,0 +1,104 @@
+"""`python -m tests.bench`: what the hub costs beside the bare libraries, as one table of ratios."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.bench import ingest, table
+from tests.bench.bench import Bench
+from tests.bench.processes import HOUSE
+from tests.bench.reading import Line
+
+GROUPS: Mapping[str, Callable[[Bench], AsyncIterator[Line]]] = {
+    "ingest-kafka": ingest.kafka,
+    "ingest-sqlite": ingest.sqlite,
+    "workers": ingest.workers,
+    "latency-kafka": partial(ingest.latency, kind="kafka"),
+    "latency-sqlite": partial(ingest.latency, kind="sqlite"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, write it as JSON; 1 when an event was lost."""
+    asked = _options().parse_args(arguments)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what ends here is meant to
+    machine = _machine()
+    lines = asyncio.run(_lines(asked))
+    told = table.report({**machine, "load_at_end": os.getloadavg()}, lines)
+    path = asked.json or HOUSE / "var" / "bench" / f"{machine['at']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    print(f"\n{table.drawn(told)}\n\n{_said(told['machine'])}\nWritten to {path}")
+    if asked.against:
+        print(f"\n{table.compared(told, orjson.loads(asked.against.read_bytes()))}")
+    return 1 if any(line.lost for line in lines) else 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round of everything")
+    parser.add_argument("--long", action="store_true", help="longer rounds, larger backlogs")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, help="these groups of lines")
+    parser.add_argument("--rounds", type=int, help="alternating rounds; 5, or 1 if quick")
+    parser.add_argument("--against", type=Path, help="an earlier JSON to compare with")
+    parser.add_argument("--json", type=Path, help="where to write; var/bench/<time>.json otherwise")
+    return parser
+
+
+async def _lines(asked: argparse.Namespace) -> list[Line]:
+    folder = Path(tempfile.mkdtemp(prefix="hub-bench-"))
+    lines = []
+    try:
+        async with AsyncExitStack() as stack:
+            bench = Bench(
+                folder=folder,
+                rounds=asked.rounds or (1 if asked.quick else 5),
+                seconds=0.5 if asked.quick else 5.0 if asked.long else 1.5,
+                size=0.1 if asked.quick else 10.0 if asked.long else 1.0,
+                stack=stack,
+            )
+            for name in asked.only or GROUPS:
+                async for line in GROUPS[name](bench):
+                    lines.append(line)
+                    print(f"{line.name}: {line.value:.3g} ({line.goal})", flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return lines
+
+
+def _machine() -> dict[str, Any]:
+    """Where and when it ran, and how busy the machine was before it began."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "load_at_begin": os.getloadavg(),
+    }
+
+
+def _said(machine: Mapping[str, Any]) -> str:
+    loads = [f"{machine[name][0]:.1f}" for name in ("load_at_begin", "load_at_end")]
+    return (
+        f"{machine['at']}, {machine['cores']} cores ({machine['processor']}), "
+        f"Python {machine['python']}, load average {loads[0]} before and {loads[1]} after."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What all lines of a bench share: how long and how often, a folder, a broker, and the clients."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bench.hub import Store
+from tests.bench.processes import Server, asked
+from tests.bench.reading import Reading
+from tests.kafka.broker import Broker
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the load is like: events of a request, connections, and events a second (0: all)."""
+
+    batch: int = 1
+    connections: int = 64
+    rate: float = 0.0
+    users: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What is loaded: where, with which write key, and how the log counts its events."""
+
+    name: str
+    server: Server
+    key: str = "key"
+    store: Store | None = None
+    count: Callable[[], Awaitable[int]] | None = None
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run of the bench: `rounds` alternating rounds of `seconds` each; `size` scales counts."""
+
+    folder: Path
+    rounds: int
+    seconds: float
+    size: float
+    stack: AsyncExitStack
+    _brokers: list[Broker] = field(default_factory=list)
+    _folders: int = 0
+
+    def store(self, kind: str) -> Store:
+        """The log's store; the broker is begun when it is first asked for."""
+        if kind == "sqlite":
+            return Store()
+        if not self._brokers:
+            broker = Broker()
+            self.stack.callback(broker.remove)
+            broker.start()
+            self._brokers.append(broker)
+        return Store(self._brokers[0])
+
+    def place(self, name: str) -> Path:
+        """A folder that is not there yet."""
+        self._folders += 1
+        return self.folder / f"{name}-{self._folders}"
+
+    async def loaded(self, contender: Contender, shape: Shape, seconds: float = 0.0) -> Reading:
+        """What came of a load from a process of its own."""
+        there = await contender.count() if contender.count else 0
+        store = contender.store.cpu if contender.store else 0.0
+        spent = contender.server.cpu
+        told = await asked(
+            *("tests.bench.load", contender.server.url, contender.key),
+            *("--batch", shape.batch, "--connections", shape.connections, "--rate", shape.rate),
+            *("--users", shape.users, "--seconds", seconds or self.seconds),
+        )
+        spent = contender.server.cpu - spent
+        store = contender.store.cpu - store if contender.store else 0.0
+        kept = await contender.count() - there if contender.count else told["events"]
+        return Reading(
+            events=told["events"],
+            seconds=told["seconds"],
+            cpu=spent,
+            store=store,
+            load=told["cpu"],
+            lost=max(0, told["events"] - kept),
+            refused=told["refused"],
+            delays=told["delays"],
+        )

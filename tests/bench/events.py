@@ -1,0 +1,130 @@
+"""The events of the load: what a shop's site sends, 1.2 KB each, rendered before anyone waits.
+
+A messageId is 32 hex digits, and its last 16 say when it was sent (nanoseconds of the monotonic
+clock, which all processes of a machine share), so that a vendor can tell how long it took.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+ID, USER = "messageid", "user"
+SIZE = 1_200
+TEMPLATES = 64
+
+# The share of each name in what a shop sends.
+NAMES = {
+    "Product Viewed": 50,
+    "Product List Viewed": 15,
+    "Products Searched": 10,
+    "Product Added": 12,
+    "Checkout Started": 7,
+    "Order Completed": 6,
+}
+
+
+class Events:
+    """New events without end, of so many users; `key` is the write key they are sent with."""
+
+    def __init__(self, key: str, users: int, seed: int = 1) -> None:
+        die = random.Random(seed)
+        names = die.choices(list(NAMES), list(NAMES.values()), k=TEMPLATES)
+        self._templates = [_template(name, die) for name in names]
+        self._people = [b"user-%07d" % n for n in range(users)]
+        self._run = secrets.token_hex(4).encode()
+        self._authorization = base64.b64encode(f"{key}:".encode())
+        self._count = 0
+
+    def event(self) -> bytes:
+        """One more, as JSON."""
+        self._count = count = self._count + 1
+        identity = b"%b%08x%016x" % (self._run, count, time.monotonic_ns())
+        # A stride that is prime to both counts, so that every user does everything.
+        user = self._people[count * 7_919 % len(self._people)]
+        return self._templates[count % TEMPLATES] % (identity, user)
+
+    def body(self, batch: int) -> bytes:
+        """What is sent to /v1/track, or to /v1/batch if `batch` is more than one."""
+        if batch == 1:
+            return self.event()
+        return b'{"batch":[%b]}' % b",".join([self.event() for _ in range(batch)])
+
+    def requests(self, batch: int) -> Iterator[bytes]:
+        """Whole requests of HTTP/1.1, one after the other, to be kept alive."""
+        head = (
+            b"POST /v1/%b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Authorization: Basic %b\r\nUser-Agent: bench\r\nContent-Length: "
+            % (b"track" if batch == 1 else b"batch", self._authorization)
+        )
+        while True:
+            body = self.body(batch)
+            yield b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+
+def _template(name: str, die: random.Random) -> bytes:
+    """An event with two places to fill in; `%` stands nowhere else."""
+    event: dict[str, Any] = {
+        "type": "track",
+        "event": name,
+        "messageId": ID,
+        "userId": USER,
+        "anonymousId": f"{die.getrandbits(128):032x}",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "context": _context(die),
+        "properties": _properties(name, die),
+    }
+    lacking = SIZE - len(orjson.dumps(event)) - 32
+    event["properties"]["description"] = ("a well made thing of good wool " * 40)[: max(1, lacking)]
+    text = orjson.dumps(event)
+    return text.replace(f'"{ID}"'.encode(), b'"%b"').replace(f'"{USER}"'.encode(), b'"%b"')
+
+
+def _context(die: random.Random) -> dict[str, Any]:
+    return {
+        "library": {"name": "analytics.js", "version": "2.11.1"},
+        "ip": f"203.0.113.{die.randrange(256)}",
+        "locale": die.choice(("de-DE", "en-GB", "fr-FR")),
+        "timezone": "Europe/Berlin",
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/142.0.0.0 Safari/537.36",
+        "page": {
+            "url": f"https://shop.example/wool/{die.randrange(10_000)}?utm_source=mail",
+            "path": "/wool",
+            "title": "Wool and more",
+            "referrer": "https://search.example/",
+        },
+        "campaign": {"name": "autumn", "source": "mail", "medium": "email"},
+    }
+
+
+def _properties(name: str, die: random.Random) -> dict[str, Any]:
+    product = {
+        "product_id": f"p-{die.randrange(10_000)}",
+        "sku": f"SKU-{die.randrange(10_000)}",
+        "name": "Merino jumper",
+        "price": round(die.uniform(5, 200), 2),
+        "quantity": die.randint(1, 4),
+        "category": "Wool",
+    }
+    match name:
+        case "Product Viewed" | "Product Added":
+            return {**product, "currency": "EUR"}
+        case "Products Searched":
+            return {"query": "jumper"}
+        case "Product List Viewed":
+            return {"list_id": "wool", "category": "Wool", "products": [product]}
+        case _:
+            return {
+                "order_id": f"o-{die.randrange(100_000)}",
+                "total": product["price"],
+                "currency": "EUR",
+                "products": [product],
+            }
