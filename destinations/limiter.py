@@ -15,6 +15,11 @@ from destinations.spec import Bucket, Heard, Left, Rate, Window, to_midnight
 SLICES = 50
 """Parts of a window in which requests are counted; it is exact to a fiftieth of its length."""
 
+PACED = 30.0
+"""Seconds from which on, up to LONG, a window's second half is spread evenly: after a burst come
+fewer and fuller requests, and not a silence.
+"""
+
 LONG = 3_600.0
 """Seconds from which on a window is a budget and no pace: success and refusals do not scale it."""
 
@@ -40,6 +45,7 @@ class Limiter:
         self._most = most
         self._pace = Pace()
         self._share: float | None = None
+        self._owned: float | None = None
         self._open = 0
         self._resting = 0.0
         self._held = 0.0
@@ -120,12 +126,12 @@ class Limiter:
 
         Who owns nothing sends nothing, so its limits stay as they are.
         """
-        if part <= 0:
-            return
-        if self._share is not None and part > self._share:
+        if self._owned is not None and part > self._owned:
             for window in self._windows:
-                window.inherit(part - self._share, now)
-        self._share = part
+                window.inherit(part - self._owned, now)
+        self._owned = part
+        if part > 0:
+            self._share = part
 
     @property
     def _seats(self) -> float:
@@ -188,6 +194,7 @@ class _Rolling(_Counted):
         super().__init__(window)
         self._slice = window.seconds / SLICES
         self._slices: deque[list[float]] = deque()  # [end of the slice, requests in it]
+        self._last = 0.0
 
     def wait(self, now: float, cost: float, part: float) -> float:
         # Less than one request in a window is one request in a longer window.
@@ -198,12 +205,21 @@ class _Rolling(_Counted):
         if not self._slices:
             self._sum = 0.0  # what is left of sums of fractions
         if not self._overfull(now, cost, room):
-            return 0.0
+            return self._spread(now, room, span)
         frees = [self._slices[0][0] + span] if self._slices else []
         return min([*frees, self._others_until] if self._others else frees) - now
 
+    def _spread(self, now: float, room: float, span: float) -> float:
+        """Seconds until the next, so that what is left of the window lasts until it frees."""
+        left = room - self._sum - self._others
+        if not PACED <= self.seconds < LONG or left > room / 2 or not self._slices:
+            return 0.0
+        gap = (self._slices[0][0] + span - now) / max(left, 1.0)
+        return max(0.0, self._last + gap - now)
+
     def count(self, now: float, wall: float, cost: float) -> None:
         del wall
+        self._last = now
         if self._slices and now < self._slices[-1][0]:
             self._slices[-1][1] += cost
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -36,7 +37,7 @@ def test_no_window_ever_overflows(windows: list[Window], pauses: list[float], st
             assert len(within) <= window.limit
 
 
-@given(limit=st.integers(1, 20), seconds=st.floats(0.1, 100.0), start=st.floats(0.0, 1e6))
+@given(limit=st.integers(1, 20), seconds=st.floats(0.1, 29.0), start=st.floats(0.0, 1e6))
 def test_the_limit_is_used(limit: int, seconds: float, start: float) -> None:
     """A burst up to the limit leaves at once; the next waits, a window and a slice at most."""
     limiter = Limiter(Rate("all", (Window(limit, seconds),)))
@@ -345,3 +346,20 @@ def test_the_instances_own_bound_counts() -> None:
 def test_all_that_may_be_waited_for_has_a_name() -> None:
     """The names are labels of a metric: there are five of them."""
     assert {"held", "daily_limit", "concurrency", "window", "cost"} == set(WHYS)
+
+
+def test_the_second_half_of_a_long_window_is_spread() -> None:
+    """A burst may take half of a minute's budget; the rest lasts until the burst is forgotten."""
+    limiter = Limiter(Rate("all", (Window(10, 60.0),)))
+    now, left = 0.0, []
+    while now < 120.0:
+        wait = limiter.wait(now)
+        if wait == 0:
+            limiter.leave(now, WALL)
+            left.append(now)
+        now += max(wait, 0.001)
+    silences = [b - a for a, b in pairwise(left)]
+
+    assert 5 == sum(at < 1.0 for at in left)
+    assert max(silences) < 16.0
+    assert len(left) >= 18

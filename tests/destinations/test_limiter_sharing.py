@@ -57,13 +57,14 @@ def test_a_day_is_taken_over_at_once() -> None:
     assert 10 == leaving(limiter, 20, 0.0)
 
 
-def test_who_owns_nothing_keeps_its_limits() -> None:
-    """Partitions that go and come back in a rebalance cost no window."""
+def test_what_was_another_workers_may_be_used_up() -> None:
+    """Partitions that went and came back bring their part of the limit a window later."""
     limiter = Limiter(TEN)
     for part in (1.0, 0.0, 1.0):
         limiter.share(part, 0.0)
 
-    assert 100 == leaving(limiter, 200, 0.0)
+    assert 0 == leaving(limiter, 200, 0.0)
+    assert 100 == leaving(limiter, 200, 10.0)
 
 
 @given(
