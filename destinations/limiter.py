@@ -15,13 +15,16 @@ from destinations.spec import Bucket, Heard, Left, Rate, Window, to_midnight
 SLICES = 50
 """Parts of a window in which requests are counted; it is exact to a fiftieth of its length."""
 
-PACED = 30.0
-"""Seconds from which on, up to LONG, a window's second half is spread evenly: after a burst come
-fewer and fuller requests, and not a silence.
+BUDGET = 30.0
+"""Seconds from which on a window is a budget and no pace: success and refusals do not scale it."""
+
+LAST = 0.2
+"""The part of a budget that is spread over the time until it is renewed: after a burst come fewer
+and fuller requests, and not a silence.
 """
 
 LONG = 3_600.0
-"""Seconds from which on a window is a budget and no pace: success and refusals do not scale it."""
+"""Seconds of a budget that nobody waits for: it is spent as it is needed."""
 
 DAY = 86_400.0
 
@@ -140,7 +143,7 @@ class Limiter:
         return min(self._most, vendors) * self._pace.rate * self._pace.width
 
     def _part(self, window: _Counted) -> float:
-        pace = 1.0 if window.seconds >= LONG else self._pace.rate
+        pace = 1.0 if window.seconds >= BUDGET else self._pace.rate
         return (self._share or 1.0) * pace
 
 
@@ -212,7 +215,7 @@ class _Rolling(_Counted):
     def _spread(self, now: float, room: float, span: float) -> float:
         """Seconds until the next, so that what is left of the window lasts until it frees."""
         left = room - self._sum - self._others
-        if not PACED <= self.seconds < LONG or left > room / 2 or not self._slices:
+        if not BUDGET <= self.seconds < LONG or left > room * LAST or not self._slices:
             return 0.0
         gap = (self._slices[0][0] + span - now) / max(left, 1.0)
         return max(0.0, self._last + gap - now)

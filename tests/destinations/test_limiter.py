@@ -348,9 +348,9 @@ def test_all_that_may_be_waited_for_has_a_name() -> None:
     assert {"held", "daily_limit", "concurrency", "window", "cost"} == set(WHYS)
 
 
-def test_the_second_half_of_a_long_window_is_spread() -> None:
-    """A burst may take half of a minute's budget; the rest lasts until the burst is forgotten."""
-    limiter = Limiter(Rate("all", (Window(10, 60.0),)))
+def test_the_last_part_of_a_budget_is_spread() -> None:
+    """A burst may take most of a minute's budget; the rest lasts until the burst is forgotten."""
+    limiter = Limiter(Rate("all", (Window(100, 60.0),)))
     now, left = 0.0, []
     while now < 120.0:
         wait = limiter.wait(now)
@@ -360,6 +360,15 @@ def test_the_second_half_of_a_long_window_is_spread() -> None:
         now += max(wait, 0.001)
     silences = [b - a for a, b in pairwise(left)]
 
-    assert 5 == sum(at < 1.0 for at in left)
-    assert max(silences) < 16.0
-    assert len(left) >= 18
+    assert 80 == sum(at < 1.0 for at in left)
+    assert max(silences) < 4.0
+    assert len(left) >= 180
+
+
+def test_a_refusal_leaves_a_minutes_budget_alone() -> None:
+    """Half of the pace is half of the burst; half of a minute would be a minute's silence."""
+    limiter = Limiter(Rate("all", (Window(10, 1.0), Window(1_000, 60.0))), most=1_000)
+    limiter.busy(0.0, 1.0, "rate_limit")
+
+    assert 5 == leaving(limiter, 20, 1.0)
+    assert 5 == leaving(limiter, 20, 2.1)
