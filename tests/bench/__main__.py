@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from tests.bench import ingest, table
+from tests.bench import delivery, idle, ingest, table
 from tests.bench.bench import Bench
 from tests.bench.processes import HOUSE
 from tests.bench.reading import Line
@@ -30,6 +30,15 @@ GROUPS: Mapping[str, Callable[[Bench], AsyncIterator[Line]]] = {
     "workers": ingest.workers,
     "latency-kafka": partial(ingest.latency, kind="kafka"),
     "latency-sqlite": partial(ingest.latency, kind="sqlite"),
+    "keyed": delivery.keyed,
+    "instant": delivery.instant,
+    "bulk": delivery.bulk,
+    "through-kafka": partial(delivery.through, kind="kafka"),
+    "through-sqlite": partial(delivery.through, kind="sqlite"),
+    "filtered": delivery.filtered,
+    "ten": delivery.ten,
+    "idle-kafka": partial(idle.idle, kind="kafka"),
+    "idle-sqlite": partial(idle.idle, kind="sqlite"),
 }
 
 
@@ -68,7 +77,7 @@ async def _lines(asked: argparse.Namespace) -> list[Line]:
             bench = Bench(
                 folder=folder,
                 rounds=asked.rounds or (1 if asked.quick else 5),
-                seconds=0.5 if asked.quick else 5.0 if asked.long else 1.5,
+                seconds=0.5 if asked.quick else 5.0 if asked.long else 1.0,
                 size=0.1 if asked.quick else 10.0 if asked.long else 1.0,
                 stack=stack,
             )

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.log import StreamStatus
 from hub.log.opening import open_log
 from hub.log.settings import KafkaLog, LogSettings, SqliteLog
 from tests.bench.processes import Server, cpu, free_ports, server
@@ -46,7 +47,7 @@ class Hub:
     store: Store
     destinations: Mapping[str, str] = field(default_factory=dict)
     partitions: int = PARTITIONS
-    key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
     prefix: str = field(default_factory=lambda: f"bench-{secrets.token_hex(4)}.")
 
     def __post_init__(self) -> None:
@@ -94,12 +95,19 @@ class Hub:
 
     async def count(self) -> int:
         """Events in the log, as the log says and not the hub."""
+        return sum(span.end for span in (await self._status()).spans)
+
+    async def lag(self) -> int:
+        """What destinations have not finished of the events in the log."""
+        status = await self._status()
+        return sum(status.lag(group) for group in self.destinations)
+
+    async def _status(self) -> StreamStatus:
         log = await open_log(self._log())
         try:
-            streams = {one.stream: one for one in await log.status()}
+            return next(one for one in await log.status() if one.stream == "events")
         finally:
             await log.close()
-        return sum(span.end for span in streams["events"].spans) if "events" in streams else 0
 
     def _log(self) -> LogSettings:
         broker = self.store.broker

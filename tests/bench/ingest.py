@@ -199,7 +199,7 @@ async def latency(bench: Bench, kind: str) -> AsyncIterator[Line]:
         await bench.loaded(hub, Shape(), WARM_SECONDS)
         for _ in range(bench.rounds):
             rate = (await bench.loaded(hub, Shape())).rate / 2
-            readings.append(await bench.loaded(hub, Shape(rate=rate)))
+            readings.append(await bench.loaded(hub, Shape(rate=rate), 4 * bench.seconds))
     middle, last = (median(1e3 * one.delays[name] for one in readings) for name in ("p50", "p99.9"))
     yield Line(
         name=f"ingest {kind}, p99 at half of the most",

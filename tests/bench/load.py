@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.bench.events import Events
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 HEAD_END = b"\r\n\r\n"
 ANSWER_SECONDS = 30.0
+FILL_SECONDS = 3_600.0
 
 
 class Sender(asyncio.Protocol):
@@ -58,7 +60,7 @@ class Sender(asyncio.Protocol):
         load = self._load
         now = time.monotonic()
         self._due = max(self._due, load.free_from) + load.gap if load.gap else now
-        if max(now, self._due) >= load.end:
+        if load.left <= 0 or max(now, self._due) >= load.end:
             self._transport.close()
         elif self._due > now:
             asyncio.get_running_loop().call_later(self._due - now, self._send, None)
@@ -66,6 +68,7 @@ class Sender(asyncio.Protocol):
             self._send(self._due)
 
     def _send(self, due: float | None) -> None:
+        self._load.left -= 1
         self._began = time.monotonic() if due is None else due
         self._transport.write(next(self._load.requests))
 
@@ -73,8 +76,9 @@ class Sender(asyncio.Protocol):
 class Load:
     """What all connections share: the requests, the end, and the count of answers."""
 
-    def __init__(self, requests: Iterator[bytes], seconds: float, gap: float) -> None:
+    def __init__(self, requests: Iterator[bytes], seconds: float, gap: float, left: float) -> None:
         self.requests = requests
+        self.left = left  # requests that may still be sent
         self.free_from = time.monotonic()
         self.end = self.free_from + seconds
         self.gap = gap  # seconds between two requests of one connection; 0: as fast as it goes
@@ -103,7 +107,10 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
     where = urlsplit(asked.url)
     gap = asked.connections * asked.batch / asked.rate if asked.rate else 0.0
     requests = Events(asked.key, asked.users).requests(asked.batch)
-    load = Load(requests, asked.seconds, gap)
+    left, seconds = (
+        (asked.count / asked.batch, FILL_SECONDS) if asked.count else (math.inf, asked.seconds)
+    )
+    load = Load(requests, seconds, gap, left)
     loop = asyncio.get_running_loop()
     # Connections begin one after the other over a gap, so that a rate is even.
     load.senders = {
@@ -112,7 +119,7 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
     began, spent = time.monotonic(), time.process_time()
     for sender in list(load.senders):
         await loop.create_connection(partial(_same, sender), where.hostname, where.port)
-    async with asyncio.timeout(asked.seconds + ANSWER_SECONDS):
+    async with asyncio.timeout(seconds + ANSWER_SECONDS):
         await load.done.wait()
     load.delays.sort()
     return {
@@ -139,6 +146,7 @@ def main() -> None:
     parser.add_argument("key")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--batch", type=int, default=1, help="events of a request")
+    parser.add_argument("--count", type=int, help="events, however long they take")
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument(
         "--rate", type=float, default=0.0, help="events a second; 0 is all it takes"
