@@ -125,10 +125,10 @@ class Parking:
 
     def comes(self, lane: ParkedLane, records: Sequence[Record]) -> None:
         """The first events of a parked lane, as they stand in `parked`, join the lanes."""
+        if not self._yard.has(lane):
+            return  # its partition moves, or has moved
         wanted = set(list(lane.offsets)[:AT_ONCE])
         items = [_item(lane, record) for record in records if record.offset in wanted]
-        if lane.progress.gone:
-            return
         if items:
             items[0].attempts = lane.attempts
             lane.out = len(items)

@@ -85,6 +85,7 @@ class Worker:
         )
         self._committed: dict[Progress, object] = {}
         self._revocations: Counter[int] = Counter()
+        self._leaving: set[int] = set()
         self._rides = Rides(self._returned)
         self._wake = asyncio.Event()
         self._told = asyncio.Event()
@@ -182,7 +183,7 @@ class Worker:
 
     async def _adopted(self, reader: Reader) -> bool:
         """Whether all partitions that are ours now are at the station; the log may be away."""
-        new = reader.partitions - self._station.partitions
+        new = reader.partitions - self._station.partitions - self._leaving
         if not new:
             return True
         seen = self._revocations.copy()
@@ -220,15 +221,20 @@ class Worker:
     async def _revoked(self, partitions: frozenset[int]) -> None:
         """Partitions move: nothing more of theirs is sent, what is in flight is heard and kept."""
         self._revocations.update(partitions)
+        # Their reader still has them: they must not be adopted anew while they are let go.
+        self._leaving |= partitions
         leaving = self._station.forget(partitions)
-        self._share()
-        await self._rides.hear_out(leaving, REVOKE_SECONDS)
-        await self._recorded(REVOKE_SECONDS)
-        await self._commit(leaving)
-        for progress in leaving:
-            # From now on an answer changes nothing: the new owner sends again.
-            progress.gone = True
-            self._committed.pop(progress, None)
+        try:
+            self._share()
+            await self._rides.hear_out(leaving, REVOKE_SECONDS)
+            await self._recorded(REVOKE_SECONDS)
+            await self._commit(leaving)
+        finally:
+            self._leaving -= partitions
+            for progress in leaving:
+                # From now on an answer changes nothing: the new owner sends again.
+                progress.gone = True
+                self._committed.pop(progress, None)
 
     # Out
 

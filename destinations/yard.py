@@ -67,6 +67,10 @@ class Yard:
         """The parked lane of a key, if it is parked."""
         return self._lanes.get((progress, key))
 
+    def has(self, lane: ParkedLane) -> bool:
+        """Whether the lane is one of ours, and not of a partition that was dropped."""
+        return self._lanes.get((lane.progress, lane.key)) is lane
+
     def leaves(self, progress: Progress, key: bytes, due: float, attempts: int = 0) -> None:
         """An event is on its way into `parked`; the lane goes again at `due`."""
         lane = self._lanes.get((progress, key))
@@ -110,7 +114,7 @@ class Yard:
 
     def finished(self, lane: ParkedLane) -> None:
         """The head needs nothing more; what follows may come at once."""
-        if not self._is_ours(lane):
+        if not self.has(lane):
             return
         lane.offsets.popleft()
         lane.out -= 1
@@ -125,7 +129,7 @@ class Yard:
 
     def again(self, lane: ParkedLane, due: float) -> None:
         """The head goes again at `due`; nothing of the lane is in the lanes any more."""
-        if not self._is_ours(lane):
+        if not self.has(lane):
             return
         lane.out = 0
         self._out.discard(lane)
@@ -143,10 +147,7 @@ class Yard:
         lane.due = due
         heapq.heappush(self._waiting, (due, next(self._turn), lane))
 
-    def _is_ours(self, lane: ParkedLane) -> bool:
-        return self._lanes.get((lane.progress, lane.key)) is lane
-
     def _is_due_entry(self, entry: tuple[float, int, ParkedLane]) -> bool:
         """Whether the entry is what its lane waits for, and the lane is ours."""
         due, _, lane = entry
-        return lane.due == due and self._is_ours(lane)
+        return lane.due == due and self.has(lane)

@@ -171,3 +171,18 @@ def test_what_the_log_has_deleted_is_not_waited_for() -> None:
     day.station.parking.comes(lane, [])
 
     assert (0, 4) == (day.station.parking.lanes, progress.parked.place)
+
+
+def test_what_was_read_for_a_partition_that_moves_does_not_come() -> None:
+    """Its new owner reads it, too: in our lanes nobody would ever take it out."""
+    day = Parkplatz(plan(), delivered)
+    day.take(record(0, "good"))
+    progress = day.station.progress[0]
+    day.parked.append(record(0, "bad"))
+    day.station.parking.found(progress, [(record(0, "bad").key, 0)])
+    lane = day.station.parking.wanted(0.0)
+    assert lane is not None
+    day.station.forget([0])
+    day.station.parking.comes(lane, day.parked)
+
+    assert 0 == len(day.station._lanes)

@@ -13,10 +13,15 @@ from aiohttp import web
 
 from destinations import worker
 from destinations.deadletters import open_letters
+from destinations.sender import Sender
+from destinations.settings import Delivery
+from destinations.worker import Worker
 from hub.log import DEAD_LETTERS, EVENTS, Entry, LogUnavailable, Place, StreamStatus
 from hub.log.memory import MemoryLog
 from hub.log.settings import MemoryLog as MemorySettings
+from hub.metrics import Metrics
 from tests.destinations.scene import (
+    CLOCK,
     accept,
     entry,
     in_order,
@@ -322,3 +327,34 @@ async def test_what_was_taken_is_held_until_its_partition_is_adopted(
 
     assert log.asked > 4
     assert sorted(ids) == sorted(receiver.ids())
+
+
+async def test_a_partition_is_not_adopted_while_it_is_let_go(log: MemoryLog) -> None:
+    """Its reader still has it until then: the first to let go may not take it up again."""
+    may_answer = asyncio.Event()
+
+    async def says(_: list[dict[str, Any]]) -> int:
+        await may_answer.wait()
+        return 200
+
+    async with received() as (receiver, url), Sender() as sender:
+        receiver.says = says
+        ids = await accept(log, 40)
+        asked = asyncio.Event()
+        delivery = Delivery(commit_seconds=0.02)
+        one = Worker(plan(url), log, sender, Metrics(), CLOCK, delivery)
+        working_one = asyncio.create_task(one.run(asked))
+        await receiver.heard.wait()
+        async with working(log, plan(url)):
+            # Takes go on while answers of what moves are awaited.
+            await until(lambda: len(one._leaving) == 2)
+            before = one._station._lanes.backlog
+            ids += await accept(log, 40, first=40)
+            await until(lambda: one._station._lanes.backlog > before)
+            among = one._leaving & one._station.partitions
+            may_answer.set()
+            await until(lambda: {*ids} <= set(receiver.ids()))
+        asked.set()
+        await working_one
+
+    assert set() == among
