@@ -198,7 +198,7 @@ async def settled(play: Play) -> list[Verdict]:
             play.journal.follow()
             play.stage.look()
             quiet = time.time() - play.journal.grew_at
-            missing = any(wanted - play.journal.first[name].keys() for name in play.stage.instances)
+            missing = any(play.journal.misses(name, wanted) for name in play.stage.instances)
             if missing and quiet < SHORT:
                 continue
             verdicts = await _judged(play, log)
@@ -208,7 +208,7 @@ async def settled(play: Play) -> list[Verdict]:
             await asyncio.sleep(SHORT / 10)
     finally:
         if not all(verdict.sound for verdict in verdicts):
-            await play.stage.keep_metrics()
+            await play.stage.keep_answers([one for v in verdicts for one in v.lost[:2]])
         await log.close()
 
 

@@ -30,6 +30,8 @@ VENDORS = "vendors"
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 
+ADMIN = "who-may-ask-on-the-stage"
+
 WEBHOOK = {
     "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
     "allow_http": True,
@@ -132,7 +134,7 @@ class Stage:
             self.log,
             "[ingest]\nhost = '127.0.0.1'\ngrace_seconds = 0.0",
             f"[sources.shop]\nkeys = ['sha256:{digest}']",
-            "[delivery]\nstop_seconds = 5.0",
+            f"[delivery]\nstop_seconds = 5.0\nadmin_token = '{ADMIN}'",
             self.extra,
         ]
         for name in self.instances:
@@ -237,13 +239,20 @@ class Stage:
         ):
             answer.raise_for_status()
 
-    async def keep_metrics(self) -> None:
-        """Keep what each process of the hub counts, for who wants to know why nothing comes."""
-        async with aiohttp.ClientSession() as session:
-            for name in self.running.keys() - {VENDORS}:
+    async def keep_answers(self, lost: Sequence[str]) -> None:
+        """Keep what the processes say of themselves and of events that were lost, for who wants to
+        know why.
+        """
+        asked = [(name, "metrics") for name in self.running if name != VENDORS]
+        for name in DELIVERY:
+            asked += [(name, "admin/destinations"), *((name, f"admin/trace/{one}") for one in lost)]
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            for name, path in asked:
                 with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(f"{self.url(name)}/metrics") as answer:
-                        (self.folder / f"{name}.metrics").write_bytes(await answer.read())
+                    async with session.get(f"{self.url(name)}/{path}") as answer:
+                        file = self.folder / f"{name}.{path.replace('/', '-')}"
+                        file.write_bytes(await answer.read())
 
     def look(self) -> None:
         """Take note of the most memory that each process of the hub has had, in bytes."""

@@ -47,6 +47,11 @@ class Journal:
                 self.took[told["place"]].append(Took(one, now))
                 self.first[told["place"]].setdefault(one, told["at"])
 
+    def misses(self, place: str, wanted: set[str]) -> bool:
+        """Whether the vendor has not taken all that is wanted of it."""
+        took = self.first[place]
+        return len(took) < len(wanted) or not wanted <= took.keys()
+
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
@@ -70,18 +75,22 @@ async def accepted(log: Log) -> tuple[dict[Place, str], dict[str, float]]:
     return records, received
 
 
-async def told(log: Log) -> dict[str, dict[Place, set[str]]]:
+async def told(log: Log) -> dict[str, dict[Place, frozenset[str]]]:
     """By instance, the outcomes that the ledger's pages tell of each place in `events`.
 
     The pages are read as `schemas/delivery.json` says, and not by the code that wrote them.
     """
-    found: dict[str, dict[Place, set[str]]] = defaultdict(lambda: defaultdict(set))
+    found: dict[str, dict[Place, frozenset[str]]] = defaultdict(dict)
+    # One set for all places that have come to the same, since there may be millions.
+    shared: dict[frozenset[str], frozenset[str]] = {}
     async for record in _all(log, DELIVERIES):
         page = orjson.loads(record.value)
         outcomes = found[page["destination"]]
         for line in page["lines"]:
             for offset in _offsets(line):
-                outcomes[page["partition"], offset].add(line["outcome"])
+                place = page["partition"], offset
+                ends = outcomes.get(place, frozenset()) | {line["outcome"]}
+                outcomes[place] = shared.setdefault(ends, ends)
     return found
 
 
