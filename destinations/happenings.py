@@ -12,6 +12,7 @@ from collections.abc import Collection
 import structlog
 
 from destinations.breaker import State
+from destinations.limiter import Why
 from destinations.outcome import Barred
 from destinations.watchdog import Still
 from hub.metrics import Metrics
@@ -36,7 +37,6 @@ class Happenings:
         self._parked = metrics.destination_parked.labels(destination)
         self._parked_lanes = metrics.destination_parked_lanes.labels(destination)
         self._barred = metrics.destination_barred.labels(destination)
-        self._limited = metrics.destination_limited_seconds.labels(destination)
         self._rows = metrics.destination_batch_rows.labels(destination)
         self._delay = metrics.destination_delay_seconds.labels(destination)
         self._was = (State.CLOSED, False)
@@ -132,9 +132,9 @@ class Happenings:
         if was != still.reason:
             self._log.warning("nothing moves", reason=still.reason, seconds=round(still.seconds))
 
-    def limited(self, seconds: float) -> None:
+    def limited(self, seconds: float, why: Why) -> None:
         """Requests wait for the vendor's limit."""
-        self._limited.inc(seconds)
+        self._metrics.destination_limited_seconds.labels(self._name, why).inc(seconds)
 
     def stands(
         self, state: State, barred: bool, lanes: int, backlog: int, oldest: float | None

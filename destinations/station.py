@@ -19,6 +19,7 @@ from destinations.gate import Gate
 from destinations.happenings import Happenings
 from destinations.item import Doomed, Item, origin
 from destinations.lanes import Lane, Lanes, State
+from destinations.limiter import Why
 from destinations.outcome import Outcome, Refused
 from destinations.parking import Parking
 from destinations.plan import DUPLICATE, Boarding, Filtered, Plan, expired
@@ -71,7 +72,7 @@ class Station:
         )
         self._progress: dict[int, Progress] = {}
         self._on_the_road = 0
-        self._limited_since: float | None = None
+        self._limited: tuple[float, Why] | None = None
 
     @property
     def room(self) -> int:
@@ -147,14 +148,14 @@ class Station:
         """The buses that leave now; they count as being on the road from here on."""
         buses: list[Bus[Item]] = []
         doomed: list[Doomed] = []
-        limited: set[str] = set()
+        limited = False
         seats = SEATS
 
         def may_go(action: Action[Any]) -> bool:
+            nonlocal limited
             if self.gate.may_go(action, now):
                 return True
-            if self.gate.limit(action, now):
-                limited.add(action.name)
+            limited = limited or self.gate.limit(action, now) > 0
             return False
 
         for action in list(self.gate.bars.due(now)):
@@ -178,7 +179,7 @@ class Station:
             self._on_the_road += 1
             self._tells.left(len(bus.riders))
             buses.append(bus)
-        self._tell_limited(bool(limited), now)
+        self._tell_limited(limited, now)
         return Departures(buses, doomed, 0.0 if not seats else self._next_look(now))
 
     def _open(self, now: float) -> bool:
@@ -342,6 +343,8 @@ class Station:
         self._tells.brakes(self.gate.braked)
 
     def _tell_limited(self, limited: bool, now: float) -> None:
-        if self._limited_since is not None:
-            self._tells.limited(now - self._limited_since)
-        self._limited_since = now if limited else None
+        if self._limited is not None:
+            since, why = self._limited
+            self._tells.limited(now - since, why)
+        reason = self.gate.limited(now) if limited else None
+        self._limited = None if reason is None else (now, reason)

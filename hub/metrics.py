@@ -202,8 +202,8 @@ class Metrics:
         )
         self.destination_limited_seconds = self._counter(
             "destination_limited_seconds_total",
-            "Seconds that requests waited for the vendor's rate limit.",
-            ("destination",),
+            "Seconds that requests waited for the vendor's limits, by which it was.",
+            ("destination", "reason"),
         )
         self.destination_request_seconds = self._histogram(
             "destination_request_seconds",

@@ -40,7 +40,7 @@ def tells(metrics: Metrics) -> Happenings:
         ("refused", ("bad",), "refused_total", {"code": "bad"}, 1.0),
         ("buried", ("bad", "m1", "is bad"), "dead_lettered_total", {"code": "bad"}, 1.0),
         ("barred", ("send", Barred("gone", "is gone"), 300.0), "bars_total", {"code": "gone"}, 1.0),
-        ("limited", (2.5,), "limited_seconds_total", {}, 2.5),
+        ("limited", (2.5, "window"), "limited_seconds_total", {"reason": "window"}, 2.5),
         ("lags", (9,), "lag", {}, 9.0),
     ],
 )
@@ -69,7 +69,7 @@ def test_normal_operation_logs_nothing(tells: Happenings) -> None:
         tells.delivered("send", 1.0)
         tells.retried("timeout")
         tells.refused("bad")
-        tells.limited(1.0)
+        tells.limited(1.0, "window")
         tells.lags(1)
         tells.stands(State.CLOSED, False, 1, 1, None)
 
