@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from tests.bench import delivery, idle, ingest, table
+from tests.bench import backlog, delivery, idle, ingest, table
 from tests.bench.bench import Bench
 from tests.bench.processes import HOUSE
 from tests.bench.reading import Line
@@ -37,6 +37,8 @@ GROUPS: Mapping[str, Callable[[Bench], AsyncIterator[Line]]] = {
     "through-sqlite": partial(delivery.through, kind="sqlite"),
     "filtered": delivery.filtered,
     "ten": delivery.ten,
+    "backlog-kafka": partial(backlog.backlog, kind="kafka"),
+    "backlog-sqlite": partial(backlog.backlog, kind="sqlite"),
     "idle-kafka": partial(idle.idle, kind="kafka"),
     "idle-sqlite": partial(idle.idle, kind="sqlite"),
 }
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
-    parser.add_argument("--long", action="store_true", help="longer rounds, larger backlogs")
+    parser.add_argument("--long", action="store_true", help="a backlog of 10M events")
     parser.add_argument("--only", nargs="+", choices=GROUPS, help="these groups of lines")
     parser.add_argument("--rounds", type=int, help="alternating rounds; 5, or 1 if quick")
     parser.add_argument("--against", type=Path, help="an earlier JSON to compare with")
@@ -77,8 +79,9 @@ async def _lines(asked: argparse.Namespace) -> list[Line]:
             bench = Bench(
                 folder=folder,
                 rounds=asked.rounds or (1 if asked.quick else 5),
-                seconds=0.5 if asked.quick else 5.0 if asked.long else 1.0,
-                size=0.1 if asked.quick else 10.0 if asked.long else 1.0,
+                seconds=0.5 if asked.quick else 1.0,
+                size=0.1 if asked.quick else 1.0,
+                backlog=50_000 if asked.quick else 10_000_000 if asked.long else 1_000_000,
                 stack=stack,
             )
             for name in asked.only or GROUPS:

@@ -36,12 +36,15 @@ class Contender:
 
 @dataclass(slots=True)
 class Bench:
-    """One run of the bench: `rounds` alternating rounds of `seconds` each; `size` scales counts."""
+    """One run of the bench: `rounds` alternating rounds of `seconds` each; `size` scales counts of
+    events, and `backlog` is one.
+    """
 
     folder: Path
     rounds: int
     seconds: float
     size: float
+    backlog: int
     stack: AsyncExitStack
     _brokers: list[Broker] = field(default_factory=list)
     _folders: int = 0

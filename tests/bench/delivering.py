@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from tests.bench.reading import Reading
 
 PAUSE = 0.02
 FILL_BATCH = 100
-DELIVERY_SECONDS = 900.0
+STALL_SECONDS = 60.0
+"""When nothing came for so long, what is missing is lost."""
 
 FROM, TO = 0.2, 0.9
 """The part of the deliveries that is measured: between the start's reading ahead and the tail."""
@@ -35,9 +37,20 @@ class Vendor:
             found: dict[str, dict[str, Any]] = await answer.json(content_type=None)
             return found
 
-    async def taken(self) -> int:
-        """Events taken, over all paths; repeated ones count again."""
-        return sum(one["events"] for one in (await self.told("_count")).values())
+    async def until(self, count: int) -> int:
+        """Return when so many events are taken over all paths, or nothing comes for long; how many
+        are. One that came twice counts once.
+        """
+        taken = -1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None) as patience:
+                while taken < count:
+                    paths = (await self.told("_count")).values()
+                    before, taken = taken, sum(one["different"] for one in paths)
+                    if taken > before:
+                        patience.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
+                    await asyncio.sleep(PAUSE)
+        return taken
 
 
 @asynccontextmanager
@@ -68,9 +81,9 @@ def house(
     return Hub(bench.place(f"delivery-{kind}"), bench.store(kind), instances, partitions)
 
 
-async def filled(hub: Hub, count: int, users: int = 5_000) -> None:
+async def filled(hub: Hub, count: int, users: int = 5_000, workers: int = 1) -> None:
     """Have `count` events in the log more than before, by way of ingest."""
-    async with hub.ingest() as ingest:
+    async with hub.ingest(workers) as ingest:
         told = await asked(
             *("tests.bench.load", ingest.url, hub.key, "--batch", FILL_BATCH),
             *("--users", users, "--count", count, "--connections", 16),
@@ -82,17 +95,18 @@ async def filled(hub: Hub, count: int, users: int = 5_000) -> None:
 async def delivered(
     hub: Hub, vendor: Vendor, count: int, instances: int = 1, *, whole: bool = False
 ) -> Reading:
-    """What it took to deliver the `count` events in the log to each of so many instances.
+    """What it took to deliver the next `count` events in the log to each of so many instances.
 
     It is the middle part that is measured, or the `whole` from the first taken to the last, with
     the CPU of the process's start in it.
     """
     await vendor.told("_reset")
     expected = count * instances
-    async with hub.delivery() as process, asyncio.timeout(DELIVERY_SECONDS):
+    started = asyncio.get_running_loop().time()
+    async with hub.delivery() as process:
         begun = await _at(vendor, process, hub, 1 if whole else int(FROM * expected))
         ended = await _at(vendor, process, hub, expected if whole else int(TO * expected))
-        await _at(vendor, process, hub, expected)
+        taken = await vendor.until(expected)
         paths = (await vendor.told("_count")).values()
         return Reading(
             events=int(ended[0] - begun[0]),
@@ -100,13 +114,14 @@ async def delivered(
             cpu=ended[2] - begun[2],
             store=ended[3] - begun[3],
             load=ended[4] - begun[4],
-            lost=expected - sum(one["different"] for one in paths),
+            lost=max(0, expected - taken),
+            memory=process.memory,
+            delays={"first": min(one["first"] for one in paths) - started},
         )
 
 
 async def _at(vendor: Vendor, process: Server, hub: Hub, count: int) -> Sequence[float]:
     """When the vendor has taken so many: how many, the time, and the CPU of hub, store, vendor."""
-    while (taken := await vendor.taken()) < count:  # noqa: ASYNC110 - a vendor rings no bell
-        await asyncio.sleep(PAUSE)
+    taken = await vendor.until(count)
     now = asyncio.get_running_loop().time()
     return taken, now, process.cpu, hub.store.cpu, cpu(vendor.process.pid)

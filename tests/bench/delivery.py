@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from statistics import median
 
 from tests.bench.bench import Bench, Contender, Shape
-from tests.bench.delivering import PAUSE, Vendor, delivered, filled, house, vendor, webhook
+from tests.bench.delivering import Vendor, delivered, filled, house, vendor, webhook
 from tests.bench.hub import Hub
 from tests.bench.processes import Server, asked
 from tests.bench.reading import Goal, Line, Reading, ratios
@@ -21,6 +21,9 @@ AT_ONCE = 100
 
 MORE = 4
 """So many filtered-out destinations more, so that their cost stands above the noise."""
+
+PAUSE = 0.2
+"""Seconds between two looks at how far destinations are."""
 
 NOBODY = "filter.events = ['Never']"
 
@@ -163,8 +166,8 @@ async def _followed(hub: Hub, count: int) -> Reading:
 
 async def _caught_up(hub: Hub) -> int:
     """Return when each destination has committed all that is in the log; what is left: nothing."""
-    while (lag := await hub.lag()) > 0:  # noqa: ASYNC110 - a log rings no bell for who is outside
-        await asyncio.sleep(10 * PAUSE)
+    while (lag := await hub.lag()) > 0:  # noqa: ASYNC110 - it rings no bell for who is outside
+        await asyncio.sleep(PAUSE)
     return lag
 
 
@@ -199,8 +202,7 @@ async def _through(
     await taker.told("_reset")
     spent = delivery.cpu
     reading = await bench.loaded(sender, Shape(rate=1_000.0), 4 * bench.seconds)
-    while await taker.taken() < paths * reading.events:  # noqa: ASYNC110 - as above
-        await asyncio.sleep(PAUSE)
+    taken = await taker.until(paths * reading.events)
     spent = delivery.cpu - spent
     return Reading(
         events=reading.events,
@@ -208,6 +210,6 @@ async def _through(
         cpu=reading.cpu + spent,
         store=reading.store,
         load=reading.load,
-        lost=reading.lost,
+        lost=reading.lost + paths * reading.events - taken,
         refused=reading.refused,
     )

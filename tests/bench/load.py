@@ -59,7 +59,7 @@ class Sender(asyncio.Protocol):
     def _next(self) -> None:
         load = self._load
         now = time.monotonic()
-        self._due = max(self._due, load.free_from) + load.gap if load.gap else now
+        self._due = self._due + load.gap if load.gap else now
         if load.left <= 0 or max(now, self._due) >= load.end:
             self._transport.close()
         elif self._due > now:
@@ -79,8 +79,8 @@ class Load:
     def __init__(self, requests: Iterator[bytes], seconds: float, gap: float, left: float) -> None:
         self.requests = requests
         self.left = left  # requests that may still be sent
-        self.free_from = time.monotonic()
-        self.end = self.free_from + seconds
+        self.begin = time.monotonic()
+        self.end = self.begin + seconds
         self.gap = gap  # seconds between two requests of one connection; 0: as fast as it goes
         self.answered = self.refused = 0
         self.delays: list[float] = []
@@ -114,7 +114,7 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     # Connections begin one after the other over a gap, so that a rate is even.
     load.senders = {
-        Sender(load, load.free_from - gap * n / asked.connections) for n in range(asked.connections)
+        Sender(load, load.begin - gap * n / asked.connections) for n in range(asked.connections)
     }
     began, spent = time.monotonic(), time.process_time()
     for sender in list(load.senders):

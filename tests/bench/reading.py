@@ -12,7 +12,8 @@ from typing import Any
 class Reading:
     """One run of one contender. Times are in seconds; `cpu` is that of the contender's processes,
     `store` the broker's, `load` that of who sends to it or receives from it. Lost is what was
-    answered 200 and is not in the log, or is in the log and never came to the vendor.
+    answered 200 and is not in the log, or is in the log and never came to the vendor. Memory is in
+    bytes, at the end.
     """
 
     events: int
@@ -22,6 +23,7 @@ class Reading:
     load: float = 0.0
     lost: int = 0
     refused: int = 0
+    memory: int = 0
     delays: Mapping[str, float] = field(default_factory=dict)
 
     @property
