@@ -81,7 +81,7 @@ async def _lines(asked: argparse.Namespace) -> list[Line]:
                 rounds=asked.rounds or (1 if asked.quick else 5),
                 seconds=0.5 if asked.quick else 1.0,
                 size=0.1 if asked.quick else 1.0,
-                backlog=50_000 if asked.quick else 10_000_000 if asked.long else 1_000_000,
+                backlog=20_000 if asked.quick else 10_000_000 if asked.long else 1_000_000,
                 stack=stack,
             )
             for name in asked.only or GROUPS:

@@ -24,8 +24,8 @@ COLUMNS = (
     "durability",
     "note",
 )
-WORDS = 3
-"""So many columns of words come before those of numbers."""
+NUMBERS = range(3, 13)
+"""The columns of numbers, which stand to the right."""
 
 
 def report(machine: Mapping[str, Any], lines: Sequence[Line]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _count(value: float | None) -> str:
 def _drawn(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     ruler = [
-        "-" * width if n < WORDS else "-" * (width - 1) + ":" for n, width in enumerate(widths)
+        "-" * (width - 1) + ":" if n in NUMBERS else "-" * width for n, width in enumerate(widths)
     ]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
