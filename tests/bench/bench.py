@@ -25,13 +25,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """What is loaded: where, with which write key, and how the log counts its events."""
+    """What is loaded: where, with which write key, and how the log counts its events
+    and SQLite its transactions.
+    """
 
     name: str
     server: Server
     key: str = "key"
     store: Store | None = None
     count: Callable[[], Awaitable[int]] | None = None
+    commits: Callable[[], int] | None = None
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Bench:
     async def loaded(self, contender: Contender, shape: Shape, seconds: float = 0.0) -> Reading:
         """What came of a load from a process of its own."""
         there = await contender.count() if contender.count else 0
+        commits = contender.commits() if contender.commits else 0
         store = contender.store.cpu if contender.store else 0.0
         spent = contender.server.cpu
         told = await asked(
@@ -77,6 +81,7 @@ class Bench:
         )
         spent = contender.server.cpu - spent
         store = contender.store.cpu - store if contender.store else 0.0
+        commits = contender.commits() - commits if contender.commits else 0
         kept = await contender.count() - there if contender.count else told["events"]
         return Reading(
             events=told["events"],
@@ -86,5 +91,6 @@ class Bench:
             load=told["cpu"],
             lost=max(0, told["events"] - kept),
             refused=told["refused"],
+            commits=commits,
             delays=told["delays"],
         )

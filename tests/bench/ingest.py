@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from statistics import median
 
 from tests.bench.bench import Bench, Contender, Shape
@@ -26,25 +25,11 @@ BOTH = 1.8
 MOST_MS = {"kafka": 10.0, "sqlite": 20.0}
 WARM_SECONDS = 0.5
 
+ALONE = "SQLite by itself"
 CPU = "x of its events/CPU-s"
 
 Readings = dict[tuple[str, str], list[Reading]]
 """Of a contender and a shape, one for each round."""
-
-
-@dataclass(slots=True)
-class Alone:
-    """SQLite by itself, after each run of the hub, at the commit size that the hub had in it."""
-
-    bench: Bench
-    hub: Hub
-    sizes: list[int] = field(default_factory=list)
-
-    async def appended(self, events: int, commits: int) -> Reading:
-        self.sizes.append(max(1, round(events / max(1, commits))))
-        path = self.bench.place("appends").with_suffix(".db")
-        size = ("--size", self.sizes[-1], "--seconds", self.bench.seconds)
-        return Reading(**await asked("tests.bench.appends", path, *size))
 
 
 async def kafka(bench: Bench) -> AsyncIterator[Line]:
@@ -67,11 +52,11 @@ async def sqlite(bench: Bench) -> AsyncIterator[Line]:
     """Durable in SQLite, beside the lower of the bare server and SQLite by itself."""
     async with AsyncExitStack() as stack:
         bare = await stack.enter_async_context(bare_server(bench))
-        hub, house = await stack.enter_async_context(_hub_in_sqlite(bench))
+        hub = await stack.enter_async_context(whole_hub(bench, "sqlite"))
         found: Readings = {}
-        sizes = await _rounds_beside_sqlite(bench, (bare, hub), house, found)
+        await _rounds(bench, (bare, hub), found)
     for shape in BARE:
-        lower = tuple(map(_lower, found[bare.name, shape], found["alone", shape]))
+        lower = tuple(map(_lower, found[bare.name, shape], found[ALONE, shape]))
         ours = tuple(found[hub.name, shape])
         yield Line(
             name=f"ingest sqlite, {shape}",
@@ -81,9 +66,13 @@ async def sqlite(bench: Bench) -> AsyncIterator[Line]:
             ours=ours,
             theirs=lower,
             durable=hub.store.durable if hub.store else "",
-            note=f"{median(sizes[shape]):.0f} events a commit",
+            note=f"{median(map(_commit_size, ours))} events a commit",
         )
     yield _more_connections(found, hub)
+
+
+def _commit_size(reading: Reading) -> int:
+    return max(1, round(reading.events / reading.commits))
 
 
 def _lower(one: Reading, other: Reading) -> Reading:
@@ -126,6 +115,9 @@ def _line(
 
 
 async def _rounds(bench: Bench, contenders: tuple[Contender, ...], found: Readings) -> None:
+    """Load each with each shape, in turn; after a hub in SQLite comes SQLite by itself, at the
+    commit size that the hub just had.
+    """
     for contender in contenders:
         await bench.loaded(contender, Shape(batch=20), WARM_SECONDS)
     for _ in range(bench.rounds):
@@ -133,26 +125,15 @@ async def _rounds(bench: Bench, contenders: tuple[Contender, ...], found: Readin
             for contender in contenders:
                 reading = await bench.loaded(contender, shape)
                 found.setdefault((contender.name, name), []).append(reading)
+                if reading.commits:
+                    beside = await _alone(bench, _commit_size(reading))
+                    found.setdefault((ALONE, name), []).append(beside)
 
 
-async def _rounds_beside_sqlite(
-    bench: Bench, contenders: tuple[Contender, Contender], house: Hub, found: Readings
-) -> Mapping[str, list[int]]:
-    """As `_rounds`, and SQLite by itself after each; returns the commit sizes of each shape."""
-    bare, hub = contenders
-    alone = {name: Alone(bench, house) for name in SHAPES}
-    for contender in contenders:
-        await bench.loaded(contender, Shape(batch=20), WARM_SECONDS)
-    for _ in range(bench.rounds):
-        for name, shape in SHAPES.items():
-            found.setdefault((bare.name, name), []).append(await bench.loaded(bare, shape))
-            commits = house.commits()
-            reading = await bench.loaded(hub, shape)
-            commits = house.commits() - commits
-            found.setdefault((hub.name, name), []).append(reading)
-            beside = await alone[name].appended(reading.events, commits)
-            found.setdefault(("alone", name), []).append(beside)
-    return {name: one.sizes for name, one in alone.items()}
+async def _alone(bench: Bench, size: int) -> Reading:
+    path = bench.place("appends").with_suffix(".db")
+    told = ("--size", size, "--seconds", bench.seconds)
+    return Reading(**await asked("tests.bench.appends", path, *told))
 
 
 async def workers(bench: Bench) -> AsyncIterator[Line]:
@@ -243,12 +224,5 @@ async def whole_hub(bench: Bench, kind: str, workers: int = 1) -> AsyncIterator[
     house = Hub(bench.place(kind), store)
     name = kind if workers == 1 else f"{kind}, {workers} workers"
     async with house.ingest(workers) as process:
-        yield Contender(name, process, house.key, store, house.count)
-
-
-@asynccontextmanager
-async def _hub_in_sqlite(bench: Bench) -> AsyncIterator[tuple[Contender, Hub]]:
-    store = bench.store("sqlite")
-    house = Hub(bench.place("sqlite"), store)
-    async with house.ingest() as process:
-        yield Contender("sqlite", process, house.key, store, house.count), house
+        commits = None if store.broker else house.commits
+        yield Contender(name, process, house.key, store, house.count, commits)

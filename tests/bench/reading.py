@@ -13,7 +13,7 @@ class Reading:
     """One run of one contender. Times are in seconds; `cpu` is that of the contender's processes,
     `store` the broker's, `load` that of who sends to it or receives from it. Lost is what was
     answered 200 and is not in the log, or is in the log and never came to the vendor. Memory is in
-    bytes, at the end.
+    bytes, at the end; commits are SQLite's transactions.
     """
 
     events: int
@@ -24,6 +24,7 @@ class Reading:
     lost: int = 0
     refused: int = 0
     memory: int = 0
+    commits: int = 0
     delays: Mapping[str, float] = field(default_factory=dict)
 
     @property
