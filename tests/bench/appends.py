@@ -39,6 +39,7 @@ def appended(path: Path, size: int, seconds: float) -> dict[str, float]:
         count += size
     took = time.monotonic() - began
     db.close()
+    path.unlink()
     return {"events": count, "seconds": took, "cpu": spent}
 
 
