@@ -91,6 +91,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "lanes-stuck": Scenario(
         "One user's events fail until they are parked, and then succeed.", scripts.lanes_stuck
     ),
+    "lanes-moved": Scenario(
+        "Some users' events are parked, while groups are rebalanced 200 times, by a weak broker.",
+        scripts.lanes_moved,
+        log=("kafka",),
+        shape=Shape(rate=60.0),
+    ),
     "token-revoked": Scenario(
         "Every credential is refused for a while, again and again.",
         scripts.token_revoked,

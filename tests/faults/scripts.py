@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from hub.log import EVENTS
+from hub.log import EVENTS, LogError
 from tests.faults import witness
 from tests.faults.load import POISON
 from tests.faults.play import Play
@@ -118,9 +118,10 @@ async def rebalances(play: Play) -> None:
 
     async def joins_and_leaves(group: str) -> None:
         for _ in range((play.count or REBALANCES) // 2):
-            reader = await log.open_reader(EVENTS, group)
-            await play.moments(0.0, 0.3)
-            await reader.close()
+            with contextlib.suppress(LogError):  # it may be away by the same script
+                reader = await log.open_reader(EVENTS, group)
+                await play.moments(0.0, 0.3)
+                await reader.close()
             await play.moments(0.0, 0.3)
 
     try:
@@ -232,7 +233,7 @@ async def disk_full(play: Play) -> None:
     await play.more(PAUSE)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _full(processes: Sequence[int]) -> Iterator[None]:
     """For these processes every file is full: what a full disk is to them, and to nobody else. It
     needs no rights, as the mount of a small disk would.
@@ -294,6 +295,25 @@ async def lanes_stuck(play: Play) -> None:
         async with play.fault(status=500, match=stuck):
             await play.moments(6.0, 10.0)
     await play.more(PAUSE)
+
+
+async def lanes_moved(play: Play) -> None:
+    """Users' events are parked and come back while their partitions move to and fro, over a broker
+    that hangs now and then.
+    """
+    moving = asyncio.create_task(rebalances(play))
+    try:
+        for _ in range(play.rounds):
+            async with play.fault(status=500, match='"u1'):
+                await play.moments(6.0, 10.0)
+            for _ in range(play.rounds):
+                await play.moments(0.0, 3.0)
+                with play.away():
+                    play.broker.freeze()
+                    await play.moments(0.5, 3.0)
+                    play.broker.thaw()
+    finally:
+        await moving
 
 
 async def all_alive(play: Play) -> None:
