@@ -129,6 +129,8 @@ class Limiter:
 
         Who owns nothing sends nothing, so its limits stay as they are.
         """
+        if self._owned is None and part <= 0:
+            return  # nothing was ours yet that another could have used
         if self._owned is not None and part > self._owned:
             for window in self._windows:
                 window.inherit(part - self._owned, now)

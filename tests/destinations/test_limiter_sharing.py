@@ -90,3 +90,12 @@ def test_the_workers_together_never_exceed_the_limit(moves: list[tuple[float, in
 
     for begin in left:
         assert len([at for at in left if begin <= at < begin + 10.0 - 1e-9]) <= 100
+
+
+def test_who_never_had_anything_begins_with_a_whole_part() -> None:
+    """A worker whose partitions move before it took them up has used up nothing."""
+    limiter = Limiter(TEN)
+    for part in (0.0, 0.5):
+        limiter.share(part, 0.0)
+
+    assert 50 == leaving(limiter, 200, 0.0)
