@@ -7,7 +7,15 @@ import random
 import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,7 +59,9 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the table. `delays`: by instance, the seconds from received to taken."""
+    """A line of the table. `delays`: by instance, the seconds from received to taken. `broken`: the
+    instances that the script kept from taking anything for a while.
+    """
 
     scenario: str
     seed: int
@@ -63,6 +73,7 @@ class Line:
     seconds: float
     troubles: Sequence[str]
     delays: Mapping[str, Sequence[float]]
+    broken: Collection[str] = ()
 
     @property
     def sound(self) -> bool:
@@ -243,12 +254,17 @@ async def ended(play: Play) -> None:
 
 
 def delays(play: Play) -> dict[str, list[float]]:
-    """By instance, how long each event took from ingest to the vendor, in seconds, sorted."""
+    """By instance, how long each event took from ingest to the vendor, in seconds, sorted; without
+    the first fifth of the run, in which processes warm up.
+    """
+    received = play.received
+    begun, last = min(received.values(), default=0.0), max(received.values(), default=0.0)
+    warm = begun + (last - begun) / 5
     return {
         name: sorted(
-            at - play.received[one]
+            at - received[one]
             for one, at in play.journal.first[name].items()
-            if one in play.received
+            if received.get(one, 0.0) >= warm
         )
         for name in play.stage.instances
     }

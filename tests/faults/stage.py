@@ -39,6 +39,9 @@ WEBHOOK = {
     "timeout": 3.0,
 }
 
+# A request for many events, to a receiver that keeps no ids.
+ROWS = {**WEBHOOK, "url": "{sandbox}/every", "batch": 100}
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -67,7 +70,7 @@ INSTANCES: Mapping[str, Instance] = {
     ),
     # Batches, at the vendor's own rate.
     "mail": Instance(
-        "klaviyo", True, {"private_key": "pk_practice", "base_url": "{sandbox}", "batch": 100}
+        "klaviyo", True, {"private_key": "pk_practice", "base_url": "{sandbox}", "batch": 1_000}
     ),
     # Batches by OAuth, and each of them counts.
     "crm": Instance(
@@ -81,8 +84,7 @@ INSTANCES: Mapping[str, Instance] = {
             "events": {"Order Completed": "pe123_order_completed"},
         },
     ),
-    "rows": Instance("webhook", False, {**WEBHOOK, "url": "{sandbox}/every", "batch": 100}),
-    "copy": Instance("webhook", False, {**WEBHOOK, "url": "{sandbox}/every", "batch": 100}),
+    **{name: Instance("webhook", False, ROWS) for name in ("rows", "copy", "feed", "log")},
 }
 
 # As at home, but in a hurry: a run is to be over in a minute.

@@ -112,6 +112,7 @@ async def run(
         time.monotonic() - began,
         play.troubles,
         delays(play),
+        [name for name, spans in play.broken.items() if spans],
     )
     if line.sound:
         shutil.rmtree(folder)

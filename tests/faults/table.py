@@ -64,7 +64,8 @@ def comparison(alive: Line, dead: Line) -> str:
     ]
     for name in alive.delays:
         told = [quantile(line.delays[name], q) for q in (0.5, 0.99) for line in (alive, dead)]
-        rows.append((name, *(f"{1e3 * one:.0f}" for one in told), f"{told[3] / told[2]:.2f}"))
+        label = f"{name} (dead)" if name in dead.broken else name
+        rows.append((label, *(f"{1e3 * one:.0f}" for one in told), f"{told[3] / told[2]:.2f}"))
     return _drawn(rows, words=1)
 
 
