@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-FINAL = frozenset({"delivered", "filtered", "refused", "expired"})
+IN_DOUBT = "in_doubt"
+"""Refused by ourselves, since it may have been taken, and the instance wishes it at most once."""
+
+FINAL = frozenset({"delivered", "filtered", "refused", "expired", IN_DOUBT})
 REFUSED = frozenset({"refused", "expired"})
 
 Place = tuple[int, int]
@@ -47,7 +50,8 @@ class Vendor:
     """What a vendor's journal and the ledger of its instance say.
 
     `took` in the journal's order. `told`: the outcomes on the ledger's pages, by the event's place.
-    `broken`: when the scenario kept it from taking anything.
+    `broken`: when the scenario kept it from taking anything. `at_most_once`: the instance gives up
+    what may have been taken, rather than send it again.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Vendor:
     took: Sequence[Took]
     told: Mapping[Place, Collection[str]]
     broken: Sequence[Span] = ()
+    at_most_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,11 @@ class Verdict:
     delivered. `late`: first taken after a later event of its user. `repeated`: taken once more.
     `strange`: taken, and never sent. `unbalanced`: records that the ledger ends not once, but
     never or in two ways, and those it tells of that are not there. `stall` in seconds.
+    `exact`: the vendor knows our ids, or the instance sends at most once.
     """
 
     vendor: str
-    dedupes: bool
+    exact: bool
     accepted: int
     delivered: int
     lost: Sequence[str]
@@ -82,7 +88,7 @@ class Verdict:
     def sound(self) -> bool:
         """Whether the promises were kept: nothing lost, in order, and once where ids are known."""
         wrong = (self.lost, self.late, self.strange, self.unbalanced)
-        return not any(wrong) and not (self.dedupes and self.repeated)
+        return not any(wrong) and not (self.exact and self.repeated)
 
 
 def judge(sent: Mapping[str, Sent], records: Mapping[Place, str], vendor: Vendor) -> Verdict:
@@ -99,10 +105,14 @@ def judge(sent: Mapping[str, Sent], records: Mapping[Place, str], vendor: Vendor
         ends.setdefault(records.get(place, ""), set()).update(FINAL.intersection(outcomes))
     return Verdict(
         vendor.name,
-        vendor.dedupes,
+        vendor.dedupes or vendor.at_most_once,
         sum(event.accepted is not None for event in sent.values()),
         len(first.keys() & sent.keys()),
-        [one for one in sent if _is_lost(sent[one], one in first, ends.get(one, set()))],
+        [
+            one
+            for one in sent
+            if one not in first and _is_lost(sent[one], ends.get(one, set()), vendor.at_most_once)
+        ],
         list(_late(sent, first)),
         repeated,
         [one for one in first if one not in sent],
@@ -111,12 +121,12 @@ def judge(sent: Mapping[str, Sent], records: Mapping[Place, str], vendor: Vendor
     )
 
 
-def _is_lost(event: Sent, taken: bool, ends: Collection[str]) -> bool:
-    if taken:
-        return False
+def _is_lost(event: Sent, ends: Collection[str], at_most_once: bool) -> bool:
+    """Whether an event that the vendor did not take should have been."""
     if "delivered" in ends:
         return True  # whatever was promised: the vendor knows nothing of it
-    return event.accepted is not None and not (event.poison and REFUSED.intersection(ends))
+    rightly = (event.poison and REFUSED.intersection(ends)) or (at_most_once and IN_DOUBT in ends)
+    return event.accepted is not None and not rightly
 
 
 def _late(sent: Mapping[str, Sent], first: Mapping[str, float]) -> Iterator[str]:

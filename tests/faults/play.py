@@ -40,9 +40,9 @@ class Scenario:
     """What breaks, how the load is, and what is expected beyond that nothing is lost.
 
     `log`: the kinds it runs on, the first by default; `cluster` is a Kafka of three brokers.
-    `once`: no event may be seen twice even by a vendor that keeps no ids. `patience`: the longest
-    stall, in seconds. `settings` are more of the hub's. `events`: how many are sent at least; the
-    script may take longer.
+    `events`: how many are sent at least; the script may take longer. `once`: no event may be seen
+    twice even by a vendor that keeps no ids. `patience`: the longest stall, in seconds. `skewed`:
+    on a clock that can be stepped. `linux`: by means that other systems do not have.
     """
 
     sentence: str
@@ -54,7 +54,7 @@ class Scenario:
     once: bool = False
     patience: float = float("inf")
     skewed: bool = False
-    settings: str = ""
+    linux: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +240,7 @@ async def _judged(play: Play, log: Log) -> list[Verdict]:
                 play.journal.took[name],
                 told.get(name, {}),
                 play.broken[name],
+                INSTANCES[name].at_most_once,
             ),
         )
         for name in play.stage.instances

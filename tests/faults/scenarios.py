@@ -47,8 +47,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         patience=30.0,
     ),
     # The log
-    "broker-killed": Scenario("SIGKILL of the broker, again and again.", scripts.broker_killed),
-    "broker-frozen": Scenario("The broker hangs for 10 s, again and again.", scripts.broker_frozen),
+    "broker-killed": Scenario(
+        "SIGKILL of the broker, again and again.", scripts.broker_killed, log=("kafka",)
+    ),
+    "broker-frozen": Scenario(
+        "The broker hangs for 10 s, again and again.", scripts.broker_frozen, log=("kafka",)
+    ),
     "cluster-minority": Scenario(
         "One of three brokers is killed or hangs, leaders and all; then another; then the third.",
         scripts.cluster_minority,
@@ -59,17 +63,26 @@ SCENARIOS: Mapping[str, Scenario] = {
         scripts.cluster_majority,
         log=("cluster",),
     ),
-    "kafka-away": Scenario("Kafka is stopped for 60 s, under load.", scripts.kafka_away),
+    "kafka-away": Scenario(
+        "Kafka is stopped for 60 s, under load.", scripts.kafka_away, log=("kafka",)
+    ),
     "broker-disk-full": Scenario(
-        "The broker's disk is full, and it ends; then there is room.", scripts.broker_disk_full
+        "The broker's disk is full, and it ends; then there is room.",
+        scripts.broker_disk_full,
+        log=("kafka",),
+        linux=True,
     ),
     "ingest-disk-full": Scenario(
-        "The disk of both ingests is full, while Kafka is away.", scripts.ingest_disk_full
+        "The disk of both ingests is full, while Kafka is away.",
+        scripts.ingest_disk_full,
+        log=("kafka",),
+        linux=True,
     ),
     "disk-full": Scenario(
         "The one disk of the embedded log is full, again and again.",
         scripts.disk_full,
         log=("sqlite",),
+        linux=True,
     ),
     # Vendors
     "vendor-429": Scenario(
@@ -88,6 +101,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "vendor-slow": Scenario("Ten times slower.", scripts.misbehaving(slow=0.5)),
     "vendor-late": Scenario(
         "Taken after we gave the request up.", scripts.misbehaving(slow=4.0, share=0.1)
+    ),
+    "in-doubt": Scenario(
+        "Answers get lost, at an instance that sends at most once and at one that does not.",
+        scripts.in_doubt,
+        instances=("keyed", "crm", "careful"),
     ),
     "lanes-stuck": Scenario(
         "One user's events fail until they are parked, and then succeed.", scripts.lanes_stuck
@@ -143,6 +161,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "chaos": Scenario(
         "Processes, the broker and vendors break at once, under a load that repeats itself.",
         scripts.chaos,
+        log=("kafka",),
         shape=Shape(hot=0.1, again=0.2),
     ),
 }

@@ -274,6 +274,16 @@ def misbehaving(*places: str, **fault: Any) -> Script:
     return script
 
 
+async def in_doubt(play: Play) -> None:
+    """Answers get lost at the vendor, and with workers that are killed."""
+    for _ in range(play.rounds):
+        await play.more(PAUSE)
+        async with play.fault(close=True, share=0.3):
+            await play.moments(1.0, 3.0)
+        await play.killed(play.die.choice(DELIVERY))
+    await play.more(PAUSE)
+
+
 async def token_revoked(play: Play) -> None:
     """Credentials are refused, and a while later they are good again; nobody restarts anything."""
     for _ in range(play.rounds):

@@ -39,17 +39,29 @@ WEBHOOK = {
     "timeout": 3.0,
 }
 
+HUBSPOT = {
+    "base_url": "{sandbox}",
+    "client_id": "client-sandbox",
+    "client_secret": "secret-sandbox",
+    "refresh_token": "refresh-sandbox",
+    "events": {"Order Completed": "pe123_order_completed"},
+    "timeout": 3.0,
+}
+
 # A request for many events, to a receiver that keeps no ids.
 ROWS = {**WEBHOOK, "url": "{sandbox}/every", "batch": 100}
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A destination of the stage, and whether its vendor takes an id once."""
+    """A destination of the stage: whether its vendor takes an id once, and whether it gives up what
+    may have been taken.
+    """
 
     vendor: str
     dedupes: bool
     settings: Mapping[str, Any]
+    at_most_once: bool = False
 
 
 INSTANCES: Mapping[str, Instance] = {
@@ -73,17 +85,9 @@ INSTANCES: Mapping[str, Instance] = {
         "klaviyo", True, {"private_key": "pk_practice", "base_url": "{sandbox}", "batch": 1_000}
     ),
     # Batches by OAuth, and each of them counts.
-    "crm": Instance(
-        "hubspot",
-        False,
-        {
-            "base_url": "{sandbox}",
-            "client_id": "client-sandbox",
-            "client_secret": "secret-sandbox",
-            "refresh_token": "refresh-sandbox",
-            "events": {"Order Completed": "pe123_order_completed"},
-        },
-    ),
+    "crm": Instance("hubspot", False, HUBSPOT),
+    # The same, of somebody who would rather miss an event than count it twice.
+    "careful": Instance("hubspot", False, HUBSPOT, at_most_once=True),
     **{name: Instance("webhook", False, ROWS) for name in ("rows", "copy", "feed", "log")},
 }
 
@@ -105,7 +109,6 @@ class Stage:
     log: str
     instances: Sequence[str]
     seed: int
-    extra: str = ""
     skew: Path | None = None
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     ports: dict[str, int] = field(default_factory=dict)
@@ -137,11 +140,12 @@ class Stage:
             "[ingest]\nhost = '127.0.0.1'\ngrace_seconds = 0.0",
             f"[sources.shop]\nkeys = ['sha256:{digest}']",
             f"[delivery]\nstop_seconds = 5.0\nadmin_token = '{ADMIN}'",
-            self.extra,
         ]
         for name in self.instances:
             told = INSTANCES[name]
             lines.append(f"[destinations.{name}]\nvendor = '{told.vendor}'\n{INSTANCE}")
+            if told.at_most_once:
+                lines.append("in_doubt = 'at_most_once'")
             lines.append(f"[destinations.{name}.settings]")
             for setting, value in told.settings.items():
                 said = orjson.dumps(value).decode().replace('":', '" =')

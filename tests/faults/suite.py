@@ -77,7 +77,7 @@ async def run(
     folder = Path(tempfile.mkdtemp(prefix=f"faults-{name}-"))
     began = time.monotonic()
     table = log_table(broker, folder)
-    made = Stage(folder, table, scenario.instances, seed, scenario.settings)
+    made = Stage(folder, table, scenario.instances, seed)
     if scenario.skewed:
         made.skew = folder / "clock"
         step(made.skew, 0.0)

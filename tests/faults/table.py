@@ -26,8 +26,8 @@ COLUMNS = (
 
 def cells(line: Line) -> list[str]:
     """A line's cells: the fewest delivered at any vendor, and the sum of what went wrong at all."""
-    known = [verdict for verdict in line.verdicts if verdict.dedupes]
-    naive = [verdict for verdict in line.verdicts if not verdict.dedupes]
+    known = [verdict for verdict in line.verdicts if verdict.exact]
+    naive = [verdict for verdict in line.verdicts if not verdict.exact]
     return [
         line.scenario,
         line.log,

@@ -82,6 +82,18 @@ def test_what_is_refused_rightly_is_not_lost() -> None:
     assert ["u1-4"] == verdict(silent, sent).lost
 
 
+def test_what_is_in_doubt_is_excused_where_that_is_wished() -> None:
+    """An instance that sends at most once may give up what may have been taken; and then nothing
+    may be taken twice.
+    """
+    doubtful = replace(SOUND, dedupes=False, took=without("u1-4"), told=told("u1-4", "in_doubt"))
+    careful = replace(doubtful, at_most_once=True)
+
+    assert (["u1-4"], []) == (verdict(doubtful).lost, verdict(careful).lost)
+    assert verdict(careful).sound
+    assert not verdict(replace(careful, took=(*TOOK, TOOK[-1]))).sound
+
+
 def test_what_was_never_accepted_may_be_missing() -> None:
     """Without a 200 nothing is promised: no client waits for the event."""
     sent = {**SENT, "u1-9": replace(SENT["u1-9"], accepted=None)}

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from hub.log import DELIVERIES, EVENTS, Log, Record
 from hub.log.opening import open_log
 from hub.log.settings import LogSettings
-from tests.faults.checker import Place, Took
+from tests.faults.checker import IN_DOUBT, Place, Took
 
 PAGE = 1_000
 
@@ -87,9 +87,11 @@ async def told(log: Log) -> dict[str, dict[Place, frozenset[str]]]:
         page = orjson.loads(record.value)
         outcomes = found[page["destination"]]
         for line in page["lines"]:
+            doubtful = line.get("code") == IN_DOUBT and line["outcome"] == "refused"
+            outcome = IN_DOUBT if doubtful else line["outcome"]
             for offset in _offsets(line):
                 place = page["partition"], offset
-                ends = outcomes.get(place, frozenset()) | {line["outcome"]}
+                ends = outcomes.get(place, frozenset()) | {outcome}
                 outcomes[place] = shared.setdefault(ends, ends)
     return found
 
