@@ -13,7 +13,7 @@ from destinations.settings import DestinationsSettings, plans
 from hub.clock import SystemClock
 from hub.encoding import dumps
 from hub.log import LogError
-from hub.log.__main__ import moment
+from hub.log.moment import moment
 from hub.settings import load, path_of
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hub.log.__main__ import moment
+from hub.log.moment import moment
 from hub.settings import Fault, Misconfigured
 
 TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -16,6 +14,7 @@ from pydantic import Field
 
 from hub.clock import SystemClock, iso
 from hub.log import STREAMS, Log, LogError, LogMisconfigured, Record, StreamStatus
+from hub.log.moment import START, moment
 from hub.log.opening import open_log
 from hub.log.settings import LogSettings, SqliteLog
 from hub.settings import Misconfigured, WingSettings, load, path_of
@@ -26,33 +25,11 @@ _BATCH: Final = 500
 # Seconds between looks for new records while following.
 _FOLLOW: Final = 0.25
 
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-
-_START: Final = 0.0
-
 
 class _Settings(WingSettings):
     """The `[log]` of `hub.toml`."""
 
     log: LogSettings = Field(SqliteLog(), description="The log.", discriminator="kind")
-
-
-def moment(text: str, now: float) -> float:
-    """Seconds since the epoch of `start`, `15m` ago, or an ISO 8601 time (UTC unless it says).
-
-    Raises ValueError when it is none of these.
-    """
-    if text == "start":
-        return _START
-    if ago := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text):
-        return now - float(ago[1]) * _UNITS[ago[2]]
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is no time; write start, 15m, 2h, 7d, or 2026-11-21T10:00:00Z"
-        ) from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def line_of(record: Record) -> bytes:
@@ -174,7 +151,7 @@ async def tail(log: Log, asked: argparse.Namespace) -> AsyncIterator[Record]:
         begin = asked.begin
         places = {
             span.partition: span.first
-            if begin == _START
+            if begin == START
             else await log.offset_at(asked.stream, span.partition, begin)
             for span in spans
         }

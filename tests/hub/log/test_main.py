@@ -8,14 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 
 from hub.log import EVENTS, Entry, Log, Record
-from hub.log.__main__ import asked_of, line_of, main, moment
+from hub.log.__main__ import asked_of, line_of, main
 from hub.log.settings import LogSettings
 from tests.hub.log.scenes import PATIENCE, numbered, take_all
 
@@ -195,30 +194,6 @@ async def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert 1 == status
     assert "none.db" in err
     assert not (tmp_path / "none.db").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("start", 0.0),
-        ("15m", 99_100.0),
-        ("2h", 92_800.0),
-        ("1.5s", 99_998.5),
-        ("1970-01-01T01:00:00Z", 3_600.0),
-        ("1970-01-01T01:00:00+01:00", 0.0),
-        ("1970-01-02", 86_400.0),
-    ],
-)
-def test_times_are_read(text: str, expected: float) -> None:
-    """A time is the start, an age, or ISO 8601, in UTC unless it says."""
-    assert expected == moment(text, 100_000.0)
-
-
-@pytest.mark.parametrize("text", ["", "m", "15", "-5m", "tomorrow", "2026-13-01"])
-def test_what_is_no_time_is_refused(text: str) -> None:
-    """What is no time raises ValueError that says what is one."""
-    with pytest.raises(ValueError, match="15m"):
-        moment(text, datetime.now(UTC).timestamp())
 
 
 @pytest.mark.parametrize(
