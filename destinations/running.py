@@ -68,6 +68,7 @@ async def run(options: argparse.Namespace) -> int:
         served.add_routes(process.health_routes(metrics, log.ready))
         served.add_routes(admin.routes(settings.delivery, tracer.trace, crew))
         address = await listening(stack, served, settings.delivery.host, settings.delivery.port)
+        stack.enter_context(process.little_collecting())
         await crew.work_for(begun)
         print(f"delivering for {len(begun)} destinations; metrics at {address}/metrics", flush=True)
         audit = Audit(log, crew.plans, AuditHappenings(metrics, crew.plans), clock)

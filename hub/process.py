@@ -7,12 +7,14 @@ deadline. The second insists: the process ends now; the log keeps the truth.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -23,6 +25,9 @@ from hub.metrics import CONTENT_TYPE, Metrics
 from hub.settings import Misconfigured
 
 Ready = Callable[[], Awaitable[str | None]]
+
+COLLECTING: Final = (50_000, 20, 100)
+"""New objects until the youngest are looked at, and how often before the older ones are."""
 
 
 def begin_logging() -> None:
@@ -81,6 +86,25 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+@contextmanager
+def little_collecting() -> Iterator[None]:
+    """Look for cyclic garbage less often, and only among what came after the start.
+
+    A body of half a megabyte may hold 150,000 lists, and a few thousand events wait for their
+    batch. With Python's defaults the collector walks over all that the process has loaded again and
+    again while they are made: a second, not 20 ms, for that body, and a third of delivery's time.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTING)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def health_routes(metrics: Metrics, ready: Ready) -> list[web.RouteDef]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ import schemas
 from hub.clock import Clock
 from hub.log import Log, LogError
 from hub.metrics import Metrics
-from hub.process import health_routes
+from hub.process import health_routes, little_collecting
 from ingest.admission import Room
 from ingest.app import App
 from ingest.connection import Server
@@ -33,8 +32,6 @@ from ingest.validate import Rules
 
 LINGER: Final = 3.0
 BACKLOG: Final = 1_024
-COLLECTING: Final = (50_000, 20, 100)
-"""New objects until the youngest are looked at, and how often before the older ones are."""
 
 
 class Stopping(Exception):
@@ -107,7 +104,7 @@ async def serving(
             runner, ingest.host, ingest.port, backlog=BACKLOG, reuse_port=shared or None
         )
         await site.start()
-        stack.enter_context(_little_collecting())
+        stack.enter_context(little_collecting())
         happenings.began(site.port, len(sources.by_name))
         try:
             yield Serving(site.port, app)
@@ -127,24 +124,6 @@ async def _recall(keeping: Keeping, log: Log | Spooled, since: float) -> None:
         if past is not None:
             with suppress(LogError):
                 await keeping.recall(past, begin)
-
-
-@contextmanager
-def _little_collecting() -> Iterator[None]:
-    """Look for cyclic garbage less often, and only among what came after the start.
-
-    A body of half a megabyte may hold 150,000 lists. With Python's defaults the collector walks
-    over all that the process has loaded again and again while they are made: a second, not 20 ms.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTING)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 async def stopped(process: Serving, asked: asyncio.Event, grace: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import signal
@@ -15,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from hub.metrics import Metrics
-from hub.process import health_routes, run
+from hub.process import COLLECTING, health_routes, little_collecting, run
 from hub.settings import Fault, Misconfigured
 
 CHILD = """
@@ -200,3 +201,15 @@ async def test_health() -> None:
     assert (503, {"ok": False, "reason": "TimeoutError"}) == late
     assert 'ingest_unkept_total{code="no_key"} 1.0' in scraped
     assert kind.startswith("text/plain; version=0.0.4")
+
+
+def test_what_was_there_at_the_start_is_not_looked_at_for_garbage() -> None:
+    """Or all that is loaded would be walked over again and again; afterwards all is as it was."""
+    before = gc.get_threshold()
+    with little_collecting():
+        within = (gc.get_freeze_count() > 0, gc.get_threshold())
+
+    assert ((True, COLLECTING), (0, before)) == (
+        within,
+        (gc.get_freeze_count(), gc.get_threshold()),
+    )
