@@ -27,7 +27,7 @@ from destinations.index_rows import (
     event_row,
     found_in,
     key_mark,
-    other_row,
+    other_rows,
     packed,
     page_row,
     runs,
@@ -167,7 +167,7 @@ class IndexFile:
         elif stream == DELIVERIES:
             fresh.pages += filter(None, map(page_row, new))
         else:
-            fresh.others += filter(None, map(other_row, new))
+            fresh.others += chain.from_iterable(map(other_rows, new))
         fresh.count += len(new)
         self.spans[stream, number] = Span(
             number, min(known.first, span.first), max(known.end, span.end)
@@ -292,12 +292,14 @@ class IndexFile:
         )
         return [Place(*unpacked(place)) for (place,) in found]
 
-    def others(self, name: str, limit: int) -> list[tuple[str, Place]]:
-        """Streams and places of what else has this id, or settles the letter at this place."""
+    def others(self, name: bytes, limit: int) -> list[tuple[str, Place]]:
+        """Streams and places of what else has this id, settles the letter at this place, or is
+        parked in the lane of this name.
+        """
         self.flush()
         found = self._all(
             "SELECT stream, place FROM others WHERE a = ? ORDER BY stream, place LIMIT ?",
-            digest(name.encode())[0],
+            digest(name)[0],
             limit,
         )
         return [(stream, Place(*unpacked(place))) for stream, place in found]

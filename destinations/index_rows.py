@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from hub.log import REJECTED, Record
+from hub.log import PARKED, REJECTED, Record
 
 OFFSET_BITS: Final = 40
 
@@ -85,16 +85,25 @@ def page_row(record: Record) -> PageRow | None:
     return PageRow(record.partition, (high - low).bit_length(), low, high, record.offset, name)
 
 
-def other_row(record: Record) -> tuple[int, str, int] | None:
-    """What finds a record beside the events: its id's digest, or that of the letter it settles."""
+def other_rows(record: Record) -> Iterator[tuple[int, str, int]]:
+    """What finds a record beside the events: its id's digest, or that of the letter it settles.
+
+    What is parked is found by its lane, too.
+    """
     headers = dict(record.headers)
     if record.stream == REJECTED:
-        name = (orjson.loads(record.value).get("messageId") or "").encode()
+        names = [(orjson.loads(record.value).get("messageId") or "").encode()]
     else:
-        name = headers.get("settles") or headers.get("id")
-    if not name:
-        return None
-    return digest(name)[0], record.stream, packed(record.partition, record.offset)
+        names = [headers.get("settles") or headers.get("id", b"")]
+    if record.stream == PARKED:
+        names.append(lane_name(headers.get("to", b""), record.key))
+    for name in filter(None, names):
+        yield digest(name)[0], record.stream, packed(record.partition, record.offset)
+
+
+def lane_name(destination: bytes, key: bytes) -> bytes:
+    """What the parked events of a key at an instance are found by."""
+    return destination + b"\0" + key
 
 
 def key_mark(key: bytes) -> bytes:

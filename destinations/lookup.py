@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from destinations.index import Index
+from destinations.index_rows import lane_name
+from destinations.item import origin
 from destinations.ledger import FINAL, PARKED, Line, Page, offsets_of, page_of
+from hub import log as streams
 from hub.log import DELIVERIES, Log, Place, Record
 
 PAGES: Final = 400
@@ -16,6 +19,9 @@ PAGES: Final = 400
 
 NEAR: Final = 32
 """Pages that are read at once where they stand close together."""
+
+LANE: Final = 100_000
+"""Parked events of one key that are looked through: as many as an instance parks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,47 @@ class Lookup:
             )
         return found
 
+    async def record(self, stream: str, place: Place) -> Record | None:
+        """The record at a place; None when the log has deleted it."""
+        for record in await self._log.read(stream, place.partition, place.offset, 1):
+            if record.offset == place.offset:
+                return record
+        return None
+
+    async def parked(self, destination: str, key: bytes, until: Place | None) -> list[Place]:
+        """Where the events of a key that an instance parked and has not ended stand in `parked`, in
+        order; those before `until`, if it is given. One whose append was repeated stands twice.
+        """
+        lane = lane_name(destination.encode(), key)
+        found = await self._index.ask(lambda file: file.others(lane, LANE)) or []
+        places = [place for _, place in found if until is None or place.offset < until.offset]
+        # A lane keeps its order: those that have ended come before all that wait.
+        ended, waits = 0, len(places)
+        while ended < waits:
+            middle = (ended + waits) // 2
+            if await self._has_ended(destination, places[middle]):
+                ended = middle + 1
+            else:
+                waits = middle
+        return places[waits:]
+
+    async def _has_ended(self, destination: str, parked: Place) -> bool:
+        record = await self.record(streams.PARKED, parked)
+        if record is None:
+            return True
+        event = origin(record)
+        left, _ = await self.unfinished(destination, event.partition, [event.offset], FINAL)
+        return not left
+
     async def unfinished(
-        self, destination: str, partition: int, offsets: Sequence[int]
+        self,
+        destination: str,
+        partition: int,
+        offsets: Sequence[int],
+        ends: Collection[str] = FINAL | {PARKED},
     ) -> tuple[list[int], bool]:
-        """Those of `offsets` (in order) of which no page tells an end, nor that they are parked;
-        and whether all pages were read, or there were too many.
+        """Those of `offsets` (in order) of which no page tells one of `ends`; and whether all pages
+        were read, or there were too many.
         """
         left = dict.fromkeys(offsets)
         seen = 0
@@ -56,7 +98,7 @@ class Lookup:
             async for _, page in self._pages(partition, offsets[0], offsets[-1] + 1, destination):
                 seen += 1
                 if not page.replay:
-                    _strike(left, page)
+                    _strike(left, page, ends)
         return list(left), seen < PAGES
 
     async def _pages(
@@ -80,10 +122,10 @@ def _is_about(line: Line, offset: int) -> bool:
     return any(first <= offset < end for first, end in offsets_of(line))
 
 
-def _strike(left: dict[int, None], page: Page) -> None:
+def _strike(left: dict[int, None], page: Page, ends: Collection[str]) -> None:
     """Take off what the page tells an end of."""
     for line in page.lines:
-        if line["outcome"] not in FINAL and line["outcome"] != PARKED:
+        if line["outcome"] not in ends:
             continue
         for first, end in offsets_of(line):
             for offset in _within(left, first, end):

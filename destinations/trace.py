@@ -14,6 +14,7 @@ import orjson
 from destinations.courier import redact
 from destinations.follower import Follower
 from destinations.index import Index
+from destinations.item import origin
 from destinations.ledger import FAILED, FINAL, PARKED
 from destinations.lookup import Lookup, Told
 from destinations.plan import Plan
@@ -28,6 +29,9 @@ MOST: Final = 20
 
 AHEAD: Final = 10_000
 """Offsets after the committed place in which a blocker is looked for: what is in work is there."""
+
+PENDING: Final = "pending"
+"""What becomes of an event is still to come."""
 
 CATCH_UP_SECONDS: Final = 0.05
 """How long the newest records are read before an answer is given without them."""
@@ -56,17 +60,17 @@ class Tracer:
         missing = await self._follower.catch_up(seconds)
         status = {status.stream: status for status in await self._log.status()}
         places = await self._index.ask(lambda file: file.events(message_id, MOST)) or []
-        others = await self._index.ask(lambda file: file.others(message_id, MOST)) or []
-        records = [(stream, await self._record(stream, place)) for stream, place in others]
+        others = await self._index.ask(lambda file: file.others(message_id.encode(), MOST)) or []
+        records = [(stream, await self._lookup.record(stream, place)) for stream, place in others]
         found = {
             stream: [record for of, record in records if of == stream and record is not None]
             for stream in (REJECTED, DEAD_LETTERS, streams.PARKED)
         }
         letters = [await self._letter(record) for record in found[DEAD_LETTERS]]
-        parked = [_parked(record) for record in found[streams.PARKED]]
+        parked = found[streams.PARKED]
         events = []
         for place in places:
-            record = await self._record(EVENTS, place)
+            record = await self._lookup.record(EVENTS, place)
             if record is not None and (event := _event(record, message_id)) is not None:
                 events.append(await self._accepted(event, status[EVENTS], letters, parked))
         return {
@@ -82,10 +86,10 @@ class Tracer:
         event: Event,
         status: StreamStatus,
         letters: Sequence[dict[str, Any]],
-        parked: Sequence[dict[str, Any]],
+        parked: Sequence[Record],
     ) -> dict[str, Any]:
         record = event.record
-        place = Place(record.partition, record.offset)
+        place = _place(record)
         lines = await self._lookup.lines(place)
         twins = await self._index.ask(
             lambda file: file.twins(place.partition, place.offset, place.offset + 1)
@@ -93,9 +97,9 @@ class Tracer:
         first = next(iter((twins or {}).values()), None)
         destinations = {}
         for name in {**self._plans, **lines}:
-            told = await self._instance(name, event, status, lines.get(name, ()))
+            own = [record for record in parked if _is_of(record, name, place)]
+            told = await self._instance(name, event, status, lines.get(name, ()), own)
             told["dead_letters"] = _of(letters, name, place)
-            told["parked"] = _of(parked, name, place)
             destinations[name] = told
         return {
             "source": event.source,
@@ -109,7 +113,12 @@ class Tracer:
         }
 
     async def _instance(
-        self, name: str, event: Event, status: StreamStatus, lines: Sequence[Told]
+        self,
+        name: str,
+        event: Event,
+        status: StreamStatus,
+        lines: Sequence[Told],
+        parked: Sequence[Record],
     ) -> dict[str, Any]:
         plan = self._plans.get(name)
         committed = status.groups.get(name, {}).get(event.record.partition)
@@ -118,47 +127,66 @@ class Tracer:
             "outcome": outcome,
             "verdict": rendered(plan, event, event.received_at) if plan else {"removed": True},
             "attempts": [_attempt(line) for line in lines],
+            "parked": [_parked(record) for record in parked],
         }
-        if outcome == "pending":
-            told["waiting"] = await self._waiting(name, event, committed or 0)
+        if outcome in (PENDING, PARKED):
+            # What is parked waits for nothing that is not.
+            begin = event.record.offset if outcome == PARKED else committed or 0
+            own = _place(parked[0]) if parked else None
+            told["waiting"] = await self._waiting(name, event, begin, own)
         return told
 
-    async def _waiting(self, name: str, event: Event, committed: int) -> dict[str, Any]:
-        """Where a pending event stands in its lane, and the event that all of it waits for."""
+    async def _waiting(
+        self, name: str, event: Event, begin: int, own: Place | None
+    ) -> dict[str, Any]:
+        """Where an event stands in its lane, and the event that all of it waits for.
+
+        Of its key those go first that are parked, up to its `own` place there, and then those that
+        wait in its partition, from `begin` on.
+        """
         partition, offset, key = event.record.partition, event.record.offset, event.record.key
-        near = min(offset, committed + AHEAD)
-        lane = await self._index.ask(lambda file: file.lane(partition, key, committed, near)) or []
+        parked = await self._lookup.parked(name, key, own)
+        near = min(offset, begin + AHEAD)
+        lane = await self._index.ask(lambda file: file.lane(partition, key, begin, near)) or []
         far = await self._index.ask(lambda file: file.lane(partition, key, near, offset)) or []
         ahead, exact = await self._lookup.unfinished(name, partition, lane)
+        first = await self._first(partition, key, parked, ahead)
         return {
-            "before_in_lane": len(ahead) + len(far),
+            "before_in_lane": len(parked) + len(ahead) + len(far),
             "exact": exact,
-            "before_in_partition": offset - committed,
-            "blocked_by": await self._blocker(name, partition, key, ahead),
+            "before_in_partition": offset - begin,
+            "blocked_by": first and await self._blocker(name, first, bool(parked)),
         }
 
-    async def _blocker(
-        self, name: str, partition: int, key: bytes, ahead: Sequence[int]
-    ) -> dict[str, Any] | None:
+    async def _first(
+        self, partition: int, key: bytes, parked: Sequence[Place], ahead: Sequence[int]
+    ) -> Event | None:
+        """The first event of a lane; None when all that wait in it have been deleted."""
+        for place in parked:
+            if (record := await self._lookup.record(streams.PARKED, place)) is not None:
+                return Event.of(origin(record))
         for offset in ahead:
-            place = Place(partition, offset)
-            record = await self._record(EVENTS, place)
-            if record is None or record.key != key:
-                continue
-            event = Event.of(record)
-            lines = (await self._lookup.lines(place)).get(name, ())
-            return {
-                "id": event.id,
-                "place": _text(place),
-                "since": iso(event.received_at),
-                "last": _attempt(lines[-1]) if lines else None,
-            }
+            record = await self._lookup.record(EVENTS, Place(partition, offset))
+            if record is not None and record.key == key:
+                return Event.of(record)
         return None
+
+    async def _blocker(self, name: str, event: Event, parked: bool) -> dict[str, Any]:
+        place = _place(event.record)
+        lines = (await self._lookup.lines(place)).get(name, ())
+        tries = [told for told in lines if told.line["outcome"] != PARKED]
+        return {
+            "id": event.id,
+            "place": _text(place),
+            "parked": parked,
+            "since": iso(event.received_at),
+            "last": _attempt(tries[-1]) if tries else None,
+        }
 
     async def _letter(self, record: Record) -> dict[str, Any]:
         body = orjson.loads(record.value)
-        place = _text(Place(record.partition, record.offset))
-        settled = await self._index.ask(lambda file: file.others(place, 1))
+        place = _text(_place(record))
+        settled = await self._index.ask(lambda file: file.others(place.encode(), 1))
         return {
             "to": body["destination"],
             "of": _text(Place(**body["place"])),
@@ -168,13 +196,6 @@ class Tracer:
             "died_at": body["died_at"],
             "settled": bool(settled),
         }
-
-    async def _record(self, stream: str, place: Place) -> Record | None:
-        """The record at a place; None when the log has deleted it."""
-        for record in await self._log.read(stream, place.partition, place.offset, 1):
-            if record.offset == place.offset:
-                return record
-        return None
 
 
 def _event(record: Record, message_id: str) -> Event | None:
@@ -190,7 +211,7 @@ def _outcome(lines: Sequence[Told], committed: int | None, offset: int) -> str:
         return str(ends[-1])
     if PARKED in outcomes:
         return PARKED
-    return "pending" if committed is None or offset >= committed else "unaccounted"
+    return PENDING if committed is None or offset >= committed else "unaccounted"
 
 
 def _attempt(told: Told) -> dict[str, Any]:
@@ -215,7 +236,7 @@ def _attempt(told: Told) -> dict[str, Any]:
 def _rejected(record: Record) -> dict[str, Any]:
     body = orjson.loads(record.value)
     return {
-        "place": _text(Place(record.partition, record.offset)),
+        "place": _text(_place(record)),
         "source": body["source"],
         "code": body["code"],
         "path": body["path"],
@@ -224,13 +245,13 @@ def _rejected(record: Record) -> dict[str, Any]:
 
 
 def _parked(record: Record) -> dict[str, Any]:
-    headers = dict(record.headers)
-    return {
-        "to": headers["to"].decode(),
-        "of": headers["place"].decode(),
-        "place": _text(Place(record.partition, record.offset)),
-        "parked_at": iso(record.at),
-    }
+    return {"place": _text(_place(record)), "parked_at": iso(record.at)}
+
+
+def _is_of(parked: Record, name: str, place: Place) -> bool:
+    """Whether an instance parked this record, and from this place."""
+    headers = dict(parked.headers)
+    return headers["to"] == name.encode() and _place(origin(parked)) == place
 
 
 def _of(found: Sequence[dict[str, Any]], name: str, place: Place) -> list[dict[str, Any]]:
@@ -240,6 +261,10 @@ def _of(found: Sequence[dict[str, Any]], name: str, place: Place) -> list[dict[s
         for one in found
         if (one["to"], one["of"]) == (name, _text(place))
     ]
+
+
+def _place(record: Record) -> Place:
+    return Place(record.partition, record.offset)
 
 
 def _text(place: Place) -> str:

@@ -93,4 +93,5 @@ def _waiting(waiting: Mapping[str, Any]) -> Iterator[str]:
     blocker = waiting["blocked_by"]
     if blocker:
         last = f"; {_attempt(blocker['last'])}" if blocker["last"] else "; not tried yet"
-        yield f"blocked by {blocker['id']} at {blocker['place']}, since {blocker['since']}{last}"
+        where = f"{blocker['place']}{', parked' if blocker['parked'] else ''}"
+        yield f"blocked by {blocker['id']} at {where}, since {blocker['since']}{last}"

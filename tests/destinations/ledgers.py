@@ -13,7 +13,7 @@ from destinations.index import Index
 from destinations.settings import Delivery
 from hub.clock import SystemClock
 from hub.event import Event
-from hub.log import DELIVERIES, EVENTS, Log, Place, Record
+from hub.log import DELIVERIES, EVENTS, PARKED, Entry, Log, Place, Record
 from hub.log.memory import MemoryLog
 from hub.log.settings import MemoryLog as MemorySettings
 from hub.metrics import Metrics
@@ -46,6 +46,18 @@ class Ledgers:
         records = [await self.record(place) for place in places]
         lines = [ledger.line_of(Event.of(record), outcome, **told) for record in records]
         return await self.write(lines, records[0], to, replay)
+
+    async def park(self, *places: Place, to: str = "crm") -> list[Place]:
+        """An instance sets events aside."""
+        found = []
+        for place in places:
+            record = await self.record(place)
+            where = b"%d:%d" % (place.partition, place.offset)
+            headers = (*record.headers, ("to", to.encode()), ("place", where))
+            aside = [Entry(record.key, record.value, headers)]
+            found += await self.log.append(PARKED, aside)
+            await self.page("parked", place, to=to, parked=found[-1].offset)
+        return found
 
     async def filtered(self, code: str, *places: Place, to: str = "crm") -> Place:
         """A page that says that an instance does not hear events."""

@@ -63,7 +63,7 @@ async def test_all_streams_are_read(scene: Scene) -> None:
     assert 1 == scene.known(DELIVERIES) == scene.known(DEAD_LETTERS)
     assert 0 == scene.behind
     assert 1 == len(await scene.index.ask(lambda file: file.events("m-01299", 10)) or ())
-    assert 1 == len(await scene.index.ask(lambda file: file.others("m-00007", 10)) or ())
+    assert 1 == len(await scene.index.ask(lambda file: file.others(b"m-00007", 10)) or ())
 
 
 async def test_what_is_appended_is_followed(scene: Scene) -> None:

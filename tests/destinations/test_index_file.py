@@ -148,8 +148,8 @@ def test_letters_and_settlements_are_found(file: IndexFile) -> None:
     settled = Record(DEAD_LETTERS, 1, 5, b"k", b"{}", (("settles", b"1:4"),), NOW)
     _feed(file, [letter, settled])
 
-    assert [(DEAD_LETTERS, Place(1, 4))] == file.others("same", 10)
-    assert [(DEAD_LETTERS, Place(1, 5))] == file.others("1:4", 10)
+    assert [(DEAD_LETTERS, Place(1, 4))] == file.others(b"same", 10)
+    assert [(DEAD_LETTERS, Place(1, 5))] == file.others(b"1:4", 10)
 
 
 def test_pages_are_found_by_an_offset(file: IndexFile) -> None:

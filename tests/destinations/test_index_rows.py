@@ -11,13 +11,14 @@ from destinations.index_rows import (
     event_row,
     found_in,
     key_mark,
-    other_row,
+    lane_name,
+    other_rows,
     packed,
     page_row,
     runs,
     unpacked,
 )
-from hub.log import DEAD_LETTERS, DELIVERIES, REJECTED, Record
+from hub.log import DEAD_LETTERS, DELIVERIES, PARKED, REJECTED, Record
 from tests.destinations.invented import NOW, record
 
 
@@ -65,10 +66,18 @@ def test_other_records_are_found_by_id() -> None:
     letter = Record(DEAD_LETTERS, 0, 2, b"k", b"{}", (("id", b"m-1"),), NOW)
     settled = replace(letter, offset=3, headers=(("to", b"crm"), ("settles", b"0:2")))
 
-    assert (digest(b"m-1")[0], REJECTED, packed(0, 1)) == other_row(refused)
-    assert other_row(nameless) is None
-    assert (digest(b"m-1")[0], DEAD_LETTERS, packed(0, 2)) == other_row(letter)
-    assert (digest(b"0:2")[0], DEAD_LETTERS, packed(0, 3)) == other_row(settled)
+    assert [(digest(b"m-1")[0], REJECTED, packed(0, 1))] == list(other_rows(refused))
+    assert [] == list(other_rows(nameless))
+    assert [(digest(b"m-1")[0], DEAD_LETTERS, packed(0, 2))] == list(other_rows(letter))
+    assert [(digest(b"0:2")[0], DEAD_LETTERS, packed(0, 3))] == list(other_rows(settled))
+
+
+def test_what_is_parked_is_found_by_its_lane() -> None:
+    """Which is its key's at one instance; and by its id."""
+    parked = Record(PARKED, 0, 4, b"k", b"{}", (("id", b"m-1"), ("to", b"crm")), NOW)
+    names = (b"m-1", lane_name(b"crm", b"k"))
+
+    assert [(digest(n)[0], PARKED, packed(0, 4)) for n in names] == list(other_rows(parked))
 
 
 def test_a_gap_ends_a_run() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from destinations.lookup import PAGES, Lookup
-from hub.log import Place
+from hub.log import PARKED, Place
 from tests.destinations.ledgers import Ledgers
 
 
@@ -60,6 +60,32 @@ async def test_too_many_pages_are_told(scene: Ledgers) -> None:
 
     assert [0] == left
     assert not exact
+
+
+async def test_parked_are_those_that_wait(scene: Ledgers) -> None:
+    """Of a key at an instance, in order: neither those before an end nor those after a place."""
+    places = await scene.accept(*["ada"] * 6)
+    parked = await scene.park(*places)
+    await scene.page("delivered", *places[:2], parked=0)
+    key = (await scene.record(places[0])).key
+    lookup = await _lookup(scene)
+
+    assert parked[2:] == await lookup.parked("crm", key, None)
+    assert parked[2:5] == await lookup.parked("crm", key, parked[5])
+    assert [] == await lookup.parked("ads", key, None)
+
+
+async def test_an_append_that_was_repeated_moves_no_boundary(scene: Ledgers) -> None:
+    """The first that waits is the same event, though all of them stand twice in `parked`."""
+    places = await scene.accept(*["ada"] * 3)
+    await scene.park(*places)
+    await scene.park(*places)
+    await scene.page("delivered", places[0], parked=0)
+    key = (await scene.record(places[0])).key
+    waiting = await (await _lookup(scene)).parked("crm", key, None)
+    first = await scene.record(waiting[0], PARKED)
+
+    assert ("place", b"0:1") in first.headers
 
 
 async def test_an_event_that_nothing_tells_of(scene: Ledgers) -> None:

@@ -12,7 +12,7 @@ import pytest
 from destinations import deadletters
 from destinations.trace import Tracer
 from hub.event import Event
-from hub.log import DEAD_LETTERS, PARKED, REJECTED, Entry
+from hub.log import DEAD_LETTERS, REJECTED, Entry
 from tests.destinations.invented import plan
 from tests.destinations.ledgers import Ledgers
 
@@ -144,11 +144,7 @@ async def test_a_dead_letter_is_told(scene: Ledgers, settled: bool) -> None:
 
 async def test_a_parked_event_is_told(scene: Ledgers) -> None:
     """It waits in `parked`, and where."""
-    (place,) = await scene.accept("ada")
-    record = await scene.record(place)
-    headers = (*record.headers, ("to", b"crm"), ("place", b"0:0"))
-    await scene.log.append(PARKED, [Entry(record.key, record.value, headers)])
-    await scene.page("parked", place, parked=0)
+    await scene.park(*await scene.accept("ada"))
     found = await _at_crm(scene)
 
     assert "parked" == found["outcome"]
@@ -183,6 +179,64 @@ async def test_the_head_of_a_lane_waits_for_nobody(scene: Ledgers) -> None:
         waiting["before_in_partition"],
         waiting["blocked_by"],
     )
+
+
+async def test_a_parked_event_names_its_blocker(scene: Ledgers) -> None:
+    """Of those of its key that are parked the first without an end; it waits for no partition."""
+    places = await scene.accept("ada", "bob", "ada", "ada", "ada")
+    await scene.page("failed", places[2], code="http_500")
+    await scene.park(*places)
+    await scene.page("delivered", places[0], parked=0)
+    await scene.commit(5)
+    told = await _at_crm(scene, 4)
+    waiting = told["waiting"]
+
+    assert "parked" == told["outcome"]
+    assert (2, 0) == (waiting["before_in_lane"], waiting["before_in_partition"])
+    assert ("m-00002", "0:2", True, "http_500") == (
+        waiting["blocked_by"]["id"],
+        waiting["blocked_by"]["place"],
+        waiting["blocked_by"]["parked"],
+        waiting["blocked_by"]["last"]["code"],
+    )
+
+
+async def test_the_head_of_a_parked_lane_waits_for_nobody(scene: Ledgers) -> None:
+    """What is first of its key is blocked by none, and neither is it by another instance's."""
+    places = await scene.accept("ada", "ada")
+    await scene.park(places[0], to="ads")
+    await scene.park(places[1])
+    waiting = (await _at_crm(scene, 1))["waiting"]
+
+    assert (0, None) == (waiting["before_in_lane"], waiting["blocked_by"])
+
+
+async def test_an_event_behind_a_parked_lane_names_its_blocker(scene: Ledgers) -> None:
+    """It waits in `events`, for what was set aside of its key long before its place."""
+    places = await scene.accept("ada", "bob", "ada", "ada", "ada")
+    await scene.park(places[0], places[2])
+    await scene.commit(3)
+    told = await _at_crm(scene, 4)
+    waiting = told["waiting"]
+
+    assert "pending" == told["outcome"]
+    assert (3, 1) == (waiting["before_in_lane"], waiting["before_in_partition"])
+    assert ("m-00000", "0:0", True) == (
+        waiting["blocked_by"]["id"],
+        waiting["blocked_by"]["place"],
+        waiting["blocked_by"]["parked"],
+    )
+
+
+async def test_a_lane_that_was_parked_once_blocks_nobody(scene: Ledgers) -> None:
+    """What came back and was delivered is over."""
+    places = await scene.accept("ada", "ada", "ada")
+    await scene.park(*places[:2])
+    await scene.page("delivered", *places[:2])
+    await scene.commit(2)
+    waiting = (await _at_crm(scene, 2))["waiting"]
+
+    assert (0, None) == (waiting["before_in_lane"], waiting["blocked_by"])
 
 
 async def test_what_was_passed_over_is_unaccounted(scene: Ledgers) -> None:

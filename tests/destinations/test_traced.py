@@ -76,6 +76,7 @@ def test_an_events_whole_story() -> None:
             "blocked_by": {
                 "id": "m-0",
                 "place": "3:16",
+                "parked": True,
                 "since": "2026-11-21T09:00:00.000Z",
                 "last": FAILED,
             },
@@ -94,7 +95,7 @@ def test_an_events_whole_story() -> None:
         "    dead letter 3:2 (open): invalid, no\n"
         "    parked at 2026-11-21T10:00:02.000Z, place 3:5 of parked\n"
         "    waits: at most 1 events of its key are before it, 1,200 records of its partition\n"
-        "    blocked by m-0 at 3:16, since 2026-11-21T09:00:00.000Z;"
+        "    blocked by m-0 at 3:16, parked, since 2026-11-21T09:00:00.000Z;"
         " 2026-11-21T10:00:01.000Z failed, by send, http_500, status 500,"
         " again at 2026-11-21T10:00:03.000Z\n"
     )
