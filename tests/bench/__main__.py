@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -88,9 +89,11 @@ async def _lines(asked: argparse.Namespace) -> list[Line]:
                 stack=stack,
             )
             for name in asked.only or GROUPS:
+                began = time.monotonic()
                 async for line in GROUPS[name](bench):
                     lines.append(line)
                     print(f"{line.name}: {line.value:.3g} ({line.goal})", flush=True)
+                print(f"-- {name} took {time.monotonic() - began:.0f} s", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return lines

@@ -20,7 +20,7 @@ HEADERS = b"h" * 120
 
 def appended(path: Path, size: int, seconds: float) -> dict[str, float]:
     """Append for so many seconds, `size` rows to a transaction."""
-    events = Events("", 5_000)
+    events = Events(5_000)
     db = sqlite3.connect(path, isolation_level=None)
     # The hub's own page size and checkpoints: SQLite's defaults would be a lower ceiling.
     db.executescript(

@@ -22,9 +22,9 @@ async def backlog(bench: Bench, kind: str) -> AsyncIterator[Line]:
         url = f"{taker.process.url}/rows"
         instances = {"rows": webhook("rows", url, batch=ROWS)}
         full, empty = house(bench, kind, instances), house(bench, kind, instances)
-        await filled(full, bench.backlog, workers=2)
+        await filled(bench, full, bench.backlog)
         for _ in range(bench.rounds):
-            await filled(empty, part)
+            await filled(bench, empty, part)
             theirs.append(await delivered(empty, taker, part))
             ours.append(await delivered(full, taker, part))
     said = f"backlog of {bench.backlog:,}, {kind}"

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.hub import Store
+from tests.bench.filling import Mould, moulds
+from tests.bench.hub import Hub, Store
 from tests.bench.processes import Server, asked
 from tests.bench.reading import Reading
 from tests.kafka.broker import Broker
@@ -25,8 +26,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """What is loaded: where, with which write key, and how the log counts its events
-    and SQLite its transactions.
+    """What is loaded: where, as how many sources of which write keys, and how the log counts its
+    events and SQLite its transactions.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Contender:
     store: Store | None = None
     count: Callable[[], Awaitable[int]] | None = None
     commits: Callable[[], int] | None = None
+    sources: int = 1
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class Bench:
     backlog: int
     stack: AsyncExitStack
     _brokers: list[Broker] = field(default_factory=list)
+    _moulds: list[Mould] = field(default_factory=list)
     _folders: int = 0
 
     def store(self, kind: str) -> Store:
@@ -62,6 +65,12 @@ class Bench:
             broker.start()
             self._brokers.append(broker)
         return Store(self._brokers[0])
+
+    async def moulds(self) -> list[Mould]:
+        """What logs are filled with; made by a hub when first asked for."""
+        if not self._moulds:
+            self._moulds = await moulds(Hub(self.place("moulds"), Store(), partitions=1))
+        return self._moulds
 
     def place(self, name: str) -> Path:
         """A folder that is not there yet."""
@@ -77,7 +86,8 @@ class Bench:
         told = await asked(
             *("tests.bench.load", contender.server.url, contender.key),
             *("--batch", shape.batch, "--connections", shape.connections, "--rate", shape.rate),
-            *("--users", shape.users, "--seconds", seconds or self.seconds),
+            *("--users", shape.users, "--sources", contender.sources),
+            *("--seconds", seconds or self.seconds),
         )
         spent = contender.server.cpu - spent
         store = contender.store.cpu - store if contender.store else 0.0

@@ -20,7 +20,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 async def run(url: str, count: int, concurrency: int) -> dict[str, float]:
     """Deliver `count` events; with a concurrency of 1, strictly one after the other."""
-    events = Events("", 1_000)
+    events = Events(1_000)
     left = count
 
     async def deliver(session: aiohttp.ClientSession) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import aiohttp
 
 from tests.bench.bench import Bench
+from tests.bench.filling import fill
 from tests.bench.hub import PARTITIONS, Hub
-from tests.bench.processes import Server, asked, cpu, free_ports, server
+from tests.bench.processes import Server, cpu, free_ports, server
 from tests.bench.reading import Reading
 
 PAUSE = 0.02
-FILL_BATCH = 100
+USERS = 5_000
 STALL_SECONDS = 60.0
 """When nothing came for so long, what is missing is lost."""
 
@@ -81,15 +82,10 @@ def house(
     return Hub(bench.place(f"delivery-{kind}"), bench.store(kind), instances, partitions)
 
 
-async def filled(hub: Hub, count: int, users: int = 5_000, workers: int = 1) -> None:
-    """Have `count` events in the log more than before, by way of ingest."""
-    async with hub.ingest(workers) as ingest:
-        told = await asked(
-            *("tests.bench.load", ingest.url, hub.key, "--batch", FILL_BATCH),
-            *("--users", users, "--count", count, "--connections", 16),
-        )
-    if told["events"] != count or told["refused"]:
-        raise RuntimeError(f"the log was not filled: {told}")
+async def filled(bench: Bench, hub: Hub, count: int, users: int = USERS) -> None:
+    """Have `count` events in the hub's log more than before."""
+    async with hub.log() as log:
+        await fill(log, await bench.moulds(), count, users)
 
 
 async def delivered(

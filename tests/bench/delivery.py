@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from statistics import median
 
+from hub.log import Log
 from tests.bench.bench import Bench, Contender, Shape
-from tests.bench.delivering import Vendor, delivered, filled, house, vendor, webhook
-from tests.bench.hub import Hub
+from tests.bench.delivering import USERS, Vendor, delivered, filled, house, vendor, webhook
+from tests.bench.filling import Mould, fill
+from tests.bench.hub import Hub, kept
 from tests.bench.processes import Server, asked
 from tests.bench.reading import Goal, Line, Reading, ratios
 
@@ -40,7 +43,7 @@ async def instant(bench: Bench) -> AsyncIterator[Line]:
     async with vendor(bench) as taker:
         hub = house(bench, "sqlite", _own("orders", taker))
         for _ in range(bench.rounds):
-            await filled(hub, count)
+            await filled(bench, hub, count)
             ours.append(await delivered(hub, taker, count))
             told = ("--count", count, "--concurrency", IN_FLIGHT)
             bare = await asked("tests.bench.client", f"{taker.process.url}/bare", *told)
@@ -63,7 +66,7 @@ async def bulk(bench: Bench) -> AsyncIterator[Line]:
     async with vendor(bench) as taker:
         hub = house(bench, "sqlite", _own("rows", taker, batch=ROWS))
         for _ in range(bench.rounds):
-            await filled(hub, count)
+            await filled(bench, hub, count)
             ours.append(await delivered(hub, taker, count))
             requests = (await taker.told("_count"))["/rows"]["requests"]
     yield Line(
@@ -85,7 +88,7 @@ async def keyed(bench: Bench) -> AsyncIterator[Line]:
         url = f"{taker.process.url}/slow"
         hub = house(bench, "sqlite", {"keyed": webhook("keyed", url, in_flight=AT_ONCE)}, 1)
         for _ in range(bench.rounds):
-            await filled(hub, count, KEYS)
+            await filled(bench, hub, count, KEYS)
             ours.append(await delivered(hub, taker, count, whole=True))
             told = ("--count", SERIAL, "--concurrency", 1)
             theirs.append(Reading(**await asked("tests.bench.client", url, *told)))
@@ -110,9 +113,9 @@ async def ten(bench: Bench) -> AsyncIterator[Line]:
         whole = house(bench, "sqlite", many)
         alone = house(bench, "sqlite", _own("orders", taker))
         for _ in range(bench.rounds):
-            await filled(alone, 2 * count)
+            await filled(bench, alone, 2 * count)
             theirs.append(await delivered(alone, taker, 2 * count))
-            await filled(whole, count)
+            await filled(bench, whole, count)
             ours.append(await delivered(whole, taker, count, len(names)))
     yield Line(
         name="delivery, 10 destinations",
@@ -134,10 +137,11 @@ async def filtered(bench: Bench) -> AsyncIterator[Line]:
         house(bench, "sqlite", {one: webhook(one, unused, extra=NOBODY) for one in names[:number]})
         for number in (1, len(names))
     )
+    kinds = await bench.moulds()
     ours, theirs = [], []
     for _ in range(bench.rounds):
-        theirs.append(await _followed(few, count))
-        ours.append(await _followed(many, count))
+        theirs.append(await _followed(few, kinds, count))
+        ours.append(await _followed(many, kinds, count))
     yield Line(
         name="delivery, 1 filtered-out destination more",
         beside="1 such destination",
@@ -153,20 +157,20 @@ async def filtered(bench: Bench) -> AsyncIterator[Line]:
     )
 
 
-async def _followed(hub: Hub, count: int) -> Reading:
+async def _followed(hub: Hub, kinds: Sequence[Mould], count: int) -> Reading:
     """What the process that delivers spends while events come in, until it is through them."""
-    async with hub.delivery() as process:
-        await _caught_up(hub)
+    async with hub.delivery() as process, hub.log() as log:
+        await _caught_up(hub, log)
         began, spent = asyncio.get_running_loop().time(), process.cpu
-        await filled(hub, count)
-        lag = await _caught_up(hub)
+        await fill(log, kinds, count, USERS)
+        lag = await _caught_up(hub, log)
         took = asyncio.get_running_loop().time() - began
         return Reading(count, took, process.cpu - spent, lost=lag)
 
 
-async def _caught_up(hub: Hub) -> int:
+async def _caught_up(hub: Hub, log: Log) -> int:
     """Return when each destination has committed all that is in the log; what is left: nothing."""
-    while (lag := await hub.lag()) > 0:  # noqa: ASYNC110 - it rings no bell for who is outside
+    while (lag := await hub.lag(log)) > 0:  # noqa: ASYNC110 - it rings no bell for who is outside
         await asyncio.sleep(PAUSE)
     return lag
 
@@ -178,8 +182,8 @@ async def through(bench: Bench, kind: str) -> AsyncIterator[Line]:
     async with vendor(bench) as taker:
         instances = {name: told for one in names for name, told in _own(one, taker).items()}
         hub = house(bench, kind, instances)
-        async with hub.ingest() as ingest, hub.delivery() as delivery:
-            sender = Contender(kind, ingest, hub.key, hub.store, hub.count)
+        async with hub.ingest() as ingest, hub.delivery() as delivery, hub.log() as log:
+            sender = Contender(kind, ingest, hub.key, hub.store, partial(kept, log))
             for _ in range(1 + bench.rounds):  # the first is to warm up
                 reading = await _through(bench, sender, delivery, taker, len(names))
                 readings.append(reading)

@@ -10,8 +10,9 @@ import base64
 import random
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import cycle
 from typing import Any
 
 import orjson
@@ -31,25 +32,32 @@ NAMES = {
 }
 
 
-class Events:
-    """New events without end, of so many users; `key` is the write key they are sent with."""
+def keys_of(key: str, sources: int) -> list[str]:
+    """The write keys of so many sources."""
+    return [f"{key}-{number}" for number in range(sources)]
 
-    def __init__(self, key: str, users: int, seed: int = 1) -> None:
+
+class Events:
+    """New events without end, of so many users."""
+
+    def __init__(self, users: int, seed: int = 1) -> None:
         die = random.Random(seed)
         names = die.choices(list(NAMES), list(NAMES.values()), k=TEMPLATES)
         self._templates = [_template(name, die) for name in names]
-        self._people = [b"user-%07d" % n for n in range(users)]
+        self._users = users
         self._run = secrets.token_hex(4).encode()
-        self._authorization = base64.b64encode(f"{key}:".encode())
         self._count = 0
 
     def event(self) -> bytes:
         """One more, as JSON."""
+        return self._templates[(self._count + 1) % TEMPLATES] % self.person()
+
+    def person(self) -> tuple[bytes, bytes]:
+        """The messageId and the userId of one more."""
         self._count = count = self._count + 1
-        identity = b"%b%08x%016x" % (self._run, count, time.monotonic_ns())
         # A stride that is prime to both counts, so that every user does everything.
-        user = self._people[count * 7_919 % len(self._people)]
-        return self._templates[count % TEMPLATES] % (identity, user)
+        user = b"user-%07d" % (count * 7_919 % self._users)
+        return b"%b%08x%016x" % (self._run, count, time.monotonic_ns()), user
 
     def body(self, batch: int) -> bytes:
         """What is sent to /v1/track, or to /v1/batch if `batch` is more than one."""
@@ -57,16 +65,21 @@ class Events:
             return self.event()
         return b'{"batch":[%b]}' % b",".join([self.event() for _ in range(batch)])
 
-    def requests(self, batch: int) -> Iterator[bytes]:
-        """Whole requests of HTTP/1.1, one after the other, to be kept alive."""
-        head = (
-            b"POST /v1/%b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            b"Authorization: Basic %b\r\nUser-Agent: bench\r\nContent-Length: "
-            % (b"track" if batch == 1 else b"batch", self._authorization)
-        )
-        while True:
+    def requests(self, batch: int, keys: Sequence[str]) -> Iterator[bytes]:
+        """Whole requests of HTTP/1.1, to be kept alive, with one write key after the other."""
+        path = b"track" if batch == 1 else b"batch"
+        for head in cycle([_head(path, key) for key in keys]):
             body = self.body(batch)
             yield b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+
+def _head(path: bytes, key: str) -> bytes:
+    """A request's head, up to its body's length."""
+    return (
+        b"POST /v1/%b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Authorization: Basic %b\r\nUser-Agent: bench\r\nContent-Length: "
+        % (path, base64.b64encode(f"{key}:".encode()))
+    )
 
 
 def _template(name: str, die: random.Random) -> bytes:

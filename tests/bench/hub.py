@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.log import StreamStatus
+from hub.log import EVENTS, Log, StreamStatus
 from hub.log.opening import open_log
 from hub.log.settings import KafkaLog, LogSettings, SqliteLog
+from tests.bench.events import keys_of
 from tests.bench.processes import Server, cpu, free_ports, server
 from tests.kafka.broker import Broker
 
 PARTITIONS = 8
+
+APPEND_SECONDS = 60.0
+"""To fill a log takes what the machine has, so that an append may wait for long."""
 
 
 @dataclass(slots=True)
@@ -41,12 +45,15 @@ class Store:
 
 @dataclass(slots=True)
 class Hub:
-    """A hub in a folder of its own; `destinations` are tables of TOML by the instance's name."""
+    """A hub in a folder of its own; `destinations` are tables of TOML by the instance's name, and
+    `key` is what the write keys of its sources begin with.
+    """
 
     folder: Path
     store: Store
     destinations: Mapping[str, str] = field(default_factory=dict)
     partitions: int = PARTITIONS
+    sources: int = 1
     key: str = field(default_factory=lambda: secrets.token_hex(16))
     prefix: str = field(default_factory=lambda: f"bench-{secrets.token_hex(4)}.")
 
@@ -64,7 +71,6 @@ class Hub:
         return self.folder / "hub.db"
 
     def _settings(self) -> str:
-        digest = hashlib.sha256(self.key.encode()).hexdigest()
         broker = self.store.broker
         lines = [
             f"[log]\nkind = '{self.store.kind}'\npartitions = {self.partitions}",
@@ -73,9 +79,11 @@ class Hub:
             else f"path = '{self.file}'",
             "[ingest]\nhost = '127.0.0.1'\ngrace_seconds = 0.0",
             f"[ingest.spool]\npath = '{self.folder / 'spool'}'",
-            f"[sources.shop]\nkeys = ['sha256:{digest}']",
             f"[delivery]\nindex_path = '{self.folder / 'index'}'",
         ]
+        for number, key in enumerate(keys_of(self.key, self.sources)):
+            digest = hashlib.sha256(key.encode()).hexdigest()
+            lines.append(f"[sources.shop{number}]\nkeys = ['sha256:{digest}']")
         lines += [f"[destinations.{name}]\n{told}" for name, told in self.destinations.items()]
         return "\n".join(lines) + "\n"
 
@@ -93,29 +101,41 @@ class Hub:
         told = {"HUB_DELIVERY__PORT": str(port)}
         return server(self.folder, *command, port=port, path="readyz", **told)
 
-    async def count(self) -> int:
-        """Events in the log, as the log says and not the hub."""
-        return sum(span.end for span in (await self._status()).spans)
-
-    async def lag(self) -> int:
-        """What destinations have not finished of the events in the log."""
-        status = await self._status()
-        return sum(status.lag(group) for group in self.destinations)
-
-    async def _status(self) -> StreamStatus:
+    @asynccontextmanager
+    async def log(self) -> AsyncIterator[Log]:
+        """The log, opened here, to be filled and asked for what the hub itself might not know."""
         log = await open_log(self._log())
         try:
-            return next(one for one in await log.status() if one.stream == "events")
+            yield log
         finally:
             await log.close()
 
+    async def lag(self, log: Log) -> int:
+        """What destinations have not finished of the events in the log."""
+        status = await _events(log)
+        return sum(status.lag(group) for group in self.destinations)
+
     def _log(self) -> LogSettings:
         broker = self.store.broker
-        if broker:
-            return KafkaLog(bootstrap_servers=broker.bootstrap, topic_prefix=self.prefix)
-        return SqliteLog(path=self.file, partitions=self.partitions)
+        if not broker:
+            return SqliteLog(path=self.file, partitions=self.partitions)
+        return KafkaLog(
+            bootstrap_servers=broker.bootstrap,
+            topic_prefix=self.prefix,
+            partitions=self.partitions,
+            append_timeout=APPEND_SECONDS,
+        )
 
     def commits(self) -> int:
         """Transactions of SQLite so far: the WAL's index counts them (walformat, `iChange`)."""
         with (self.folder / "hub.db-shm").open("rb") as index:
             return int.from_bytes(index.read(12)[8:], "little")
+
+
+async def kept(log: Log) -> int:
+    """Events in the log, as the log says and not the hub."""
+    return sum(span.end for span in (await _events(log)).spans)
+
+
+async def _events(log: Log) -> StreamStatus:
+    return next(one for one in await log.status() if one.stream == EVENTS)

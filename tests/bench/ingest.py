@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from statistics import median
 
 from tests.bench.bench import Bench, Contender, Shape
-from tests.bench.hub import PARTITIONS, Hub
+from tests.bench.hub import PARTITIONS, Hub, kept
 from tests.bench.processes import asked, free_ports, server
 from tests.bench.reading import Goal, Line, Reading, ratios
 
@@ -209,20 +210,23 @@ async def prototype(bench: Bench) -> AsyncIterator[Contender]:
     store = bench.store("kafka")
     assert store.broker
     house = Hub(bench.place("prototype"), store)
-    async with house.ingest():  # makes the topics
-        pass
     topic = f"{house.prefix}events"
     told = (str(port), store.broker.bootstrap, topic, str(PARTITIONS))
-    async with server(house.folder, "tests.bench.prototype", *told, port=port) as process:
-        yield Contender("prototype", process, store=store, count=house.count)
+    async with (
+        house.log() as log,  # makes the topics
+        server(house.folder, "tests.bench.prototype", *told, port=port) as process,
+    ):
+        yield Contender("prototype", process, store=store, count=partial(kept, log))
 
 
 @asynccontextmanager
-async def whole_hub(bench: Bench, kind: str, workers: int = 1) -> AsyncIterator[Contender]:
+async def whole_hub(
+    bench: Bench, kind: str, workers: int = 1, partitions: int = PARTITIONS, sources: int = 1
+) -> AsyncIterator[Contender]:
     """Ingest as it runs in earnest; nobody delivers."""
     store = bench.store(kind)
-    house = Hub(bench.place(kind), store)
+    house = Hub(bench.place(kind), store, partitions=partitions, sources=sources)
     name = kind if workers == 1 else f"{kind}, {workers} workers"
-    async with house.ingest(workers) as process:
+    async with house.ingest(workers) as process, house.log() as log:
         commits = None if store.broker else house.commits
-        yield Contender(name, process, house.key, store, house.count, commits)
+        yield Contender(name, process, house.key, store, partial(kept, log), commits, sources)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 import uvloop
 
-from tests.bench.events import Events
+from tests.bench.events import Events, keys_of
 
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 HEAD_END = b"\r\n\r\n"
@@ -106,7 +106,8 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
     """Send for so many seconds; what was seen."""
     where = urlsplit(asked.url)
     gap = asked.connections * asked.batch / asked.rate if asked.rate else 0.0
-    requests = Events(asked.key, asked.users).requests(asked.batch)
+    keys = keys_of(asked.key, asked.sources)
+    requests = Events(asked.users).requests(asked.batch, keys)
     left, seconds = (
         (asked.count / asked.batch, FILL_SECONDS) if asked.count else (math.inf, asked.seconds)
     )
@@ -152,6 +153,7 @@ def main() -> None:
         "--rate", type=float, default=0.0, help="events a second; 0 is all it takes"
     )
     parser.add_argument("--users", type=int, default=5_000)
+    parser.add_argument("--sources", type=int, default=1, help="take turns")
     print(orjson.dumps(uvloop.run(run(parser.parse_args()))).decode())  # noqa: T201 - its result
 
 

@@ -13,7 +13,7 @@ from tests.bench.processes import free_ports, server
 async def test_what_comes_again_is_no_other_event(tmp_path: Path) -> None:
     """A body that is sent twice is two requests and twice its events, of which half differ."""
     (port,) = free_ports(1)
-    body = Events("key", 10).body(20)
+    body = Events(10).body(20)
     told = server(tmp_path, "tests.bench.vendor", str(port), port=port, path="_count")
     async with told as vendor, aiohttp.ClientSession() as session:
         for _ in range(2):
