@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -21,8 +21,9 @@ from typing import Any
 
 import orjson
 
-from tests.bench import backlog, delivery, idle, ingest, table
+from tests.bench import backlog, delivery, idle, ingest, page, table
 from tests.bench.bench import Bench
+from tests.bench.growth import CURVES, weighed
 from tests.bench.processes import HOUSE
 from tests.bench.reading import Line
 
@@ -47,56 +48,91 @@ GROUPS: Mapping[str, Callable[[Bench], AsyncIterator[Line]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print the table, write it as JSON; 1 when an event was lost."""
-    asked = _options().parse_args(arguments)
+    """Measure, print tables, write them as JSON; 1 when an event was lost."""
+    asked = _asked(arguments)
     # Asked to end, it takes all that it began with it, as it does on ^C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what ends here is meant to
     machine = _machine()
-    lines = asyncio.run(_lines(asked))
-    told = table.report({**machine, "load_at_end": os.getloadavg()}, lines)
+    found = asyncio.run(_measured(asked))
+    told = {"version": 1, "machine": {**machine, "load_at_end": os.getloadavg()}, **found}
     path = asked.json or HOUSE / "var" / "bench" / f"{machine['at']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    print(f"\n{table.drawn(told)}\n\n{_said(told['machine'])}\nWritten to {path}")
+    drawn = table.drawn(told) if asked.growth is None else page.curves(told)
+    print(f"\n{drawn}\n\n{page.machine(told)}\nWritten to {path}")
     if asked.against:
         print(f"\n{table.compared(told, orjson.loads(asked.against.read_bytes()))}")
-    return 1 if any(line.lost for line in lines) else 0
+    if "weights" in told and not asked.quick:
+        page.write(told)
+        print(f"Written into {page.PAGE}")
+    return 1 if any(one["lost"] for one in (*told["lines"], *told["growth"])) else 0
 
 
-def _options() -> argparse.ArgumentParser:
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--long", action="store_true", help="a backlog of 10M events")
     parser.add_argument("--only", nargs="+", choices=GROUPS, help="these groups of lines")
-    parser.add_argument("--rounds", type=int, help="alternating rounds; 5, or 1 if quick")
+    parser.add_argument(
+        "--growth", nargs="*", choices=CURVES, help="curves instead; all, with the plan, if none"
+    )
+    parser.add_argument("--rounds", type=int, help="alternating rounds; 5, 3 of growth, 1 if quick")
     parser.add_argument("--against", type=Path, help="an earlier JSON to compare with")
     parser.add_argument("--json", type=Path, help="where to write; var/bench/<time>.json otherwise")
-    return parser
+    asked = parser.parse_args(arguments)
+    if asked.growth is not None and (asked.only or asked.against):
+        parser.error("--growth goes with neither --only nor --against: it has curves, not lines")
+    return asked
 
 
-async def _lines(asked: argparse.Namespace) -> list[Line]:
+async def _measured(asked: argparse.Namespace) -> dict[str, Any]:
+    """Lines or curves, as JSON keeps them; what they left behind is deleted."""
     folder = Path(tempfile.mkdtemp(prefix="hub-bench-"))
-    lines = []
+    usual = 5 if asked.growth is None else 3
     try:
         async with AsyncExitStack() as stack:
             bench = Bench(
                 folder=folder,
-                rounds=asked.rounds or (1 if asked.quick else 5),
+                rounds=asked.rounds or (1 if asked.quick else usual),
                 seconds=0.5 if asked.quick else 1.0,
                 size=0.1 if asked.quick else 1.0,
                 backlog=20_000 if asked.quick else 10_000_000 if asked.long else 1_000_000,
                 stack=stack,
             )
-            for name in asked.only or GROUPS:
-                began = time.monotonic()
-                async for line in GROUPS[name](bench):
-                    lines.append(line)
-                    print(f"{line.name}: {line.value:.3g} ({line.goal})", flush=True)
-                print(f"-- {name} took {time.monotonic() - began:.0f} s", flush=True)
+            if asked.growth is None:
+                return {"lines": await _lines(bench, asked.only or GROUPS), "growth": []}
+            found = {"lines": [], "growth": await _curves(bench, asked.growth or CURVES)}
+            return found if asked.growth else {**found, "weights": await weighed(bench)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _lines(bench: Bench, names: Iterable[str]) -> list[dict[str, Any]]:
+    lines = []
+    for name in names:
+        began = time.monotonic()
+        async for line in GROUPS[name](bench):
+            lines.append(line.told())
+            print(f"{line.name}: {line.value:.3g} ({line.goal})", flush=True)
+        _took(name, began)
     return lines
+
+
+async def _curves(bench: Bench, names: Iterable[str]) -> list[dict[str, Any]]:
+    curves = []
+    for name in names:
+        began = time.monotonic()
+        async for curve in CURVES[name](bench, "kafka"):
+            curves.append(told := curve.told())
+            costs = ", ".join(f"{point['us']:.3g}" for point in told["points"])
+            print(f"{curve.name}, {curve.along}: {costs} us", flush=True)
+        _took(name, began)
+    return curves
+
+
+def _took(name: str, began: float) -> None:
+    print(f"-- {name} took {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _machine() -> dict[str, Any]:
@@ -108,14 +144,6 @@ def _machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "load_at_begin": os.getloadavg(),
     }
-
-
-def _said(machine: Mapping[str, Any]) -> str:
-    loads = [f"{machine[name][0]:.1f}" for name in ("load_at_begin", "load_at_end")]
-    return (
-        f"{machine['at']}, {machine['cores']} cores ({machine['processor']}), "
-        f"Python {machine['python']}, load average {loads[0]} before and {loads[1]} after."
-    )
 
 
 if __name__ == "__main__":

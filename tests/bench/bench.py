@@ -51,7 +51,7 @@ class Bench:
     size: float
     backlog: int
     stack: AsyncExitStack
-    _brokers: list[Broker] = field(default_factory=list)
+    _stores: list[Store] = field(default_factory=list)
     _moulds: list[Mould] = field(default_factory=list)
     _folders: int = 0
 
@@ -59,12 +59,13 @@ class Bench:
         """The log's store; the broker is begun when it is first asked for."""
         if kind == "sqlite":
             return Store()
-        if not self._brokers:
-            broker = Broker()
+        if not self._stores:
+            data = self.place("kafka")
+            broker = Broker(data=data)
             self.stack.callback(broker.remove)
             broker.start()
-            self._brokers.append(broker)
-        return Store(self._brokers[0])
+            self._stores.append(Store(broker, data))
+        return self._stores[0]
 
     async def moulds(self) -> list[Mould]:
         """What logs are filled with; made by a hub when first asked for."""

@@ -24,9 +24,10 @@ APPEND_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Store:
-    """Where events are kept: a Kafka, or SQLite if there is no broker."""
+    """Where events are kept: a Kafka with its `data`, or SQLite if there is no broker."""
 
     broker: Broker | None = None
+    data: Path = Path()
 
     @property
     def kind(self) -> str:
@@ -66,6 +67,11 @@ class Hub:
         return self.folder / "hub.toml"
 
     @property
+    def index(self) -> Path:
+        """The folder of delivery's index."""
+        return self.folder / "index"
+
+    @property
     def file(self) -> Path:
         """SQLite's file."""
         return self.folder / "hub.db"
@@ -79,7 +85,7 @@ class Hub:
             else f"path = '{self.file}'",
             "[ingest]\nhost = '127.0.0.1'\ngrace_seconds = 0.0",
             f"[ingest.spool]\npath = '{self.folder / 'spool'}'",
-            f"[delivery]\nindex_path = '{self.folder / 'index'}'",
+            f"[delivery]\nindex_path = '{self.index}'",
         ]
         for number, key in enumerate(keys_of(self.key, self.sources)):
             digest = hashlib.sha256(key.encode()).hexdigest()
@@ -126,10 +132,23 @@ class Hub:
             append_timeout=APPEND_SECONDS,
         )
 
+    def weight(self, stream: str) -> int:
+        """Bytes of a stream in Kafka's files, without what Kafka keeps to find them."""
+        return _size(self.store.data, f"**/{self.prefix}{stream}-*/*.log")
+
+    @property
+    def index_weight(self) -> int:
+        """Bytes of the index, when the process that delivers has ended."""
+        return _size(self.index, "*")
+
     def commits(self) -> int:
         """Transactions of SQLite so far: the WAL's index counts them (walformat, `iChange`)."""
         with (self.folder / "hub.db-shm").open("rb") as index:
             return int.from_bytes(index.read(12)[8:], "little")
+
+
+def _size(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(pattern) if path.is_file())
 
 
 async def kept(log: Log) -> int:

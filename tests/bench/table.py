@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.bench.reading import Line
-
 COLUMNS = (
     "line",
     "beside",
@@ -26,11 +24,6 @@ COLUMNS = (
 )
 NUMBERS = range(3, 13)
 """The columns of numbers, which stand to the right."""
-
-
-def report(machine: Mapping[str, Any], lines: Sequence[Line]) -> dict[str, Any]:
-    """What is written as JSON: where it ran, and each line."""
-    return {"version": 1, "machine": dict(machine), "lines": [line.told() for line in lines]}
 
 
 def drawn(told: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.bench.reading import Goal, Line, Reading
-from tests.bench.table import cells, compared, drawn, report
+from tests.bench.table import cells, compared, drawn
 
 LINE = Line(
     name="ingest",
@@ -33,14 +33,15 @@ def test_a_goal_may_be_a_bound_from_above() -> None:
 
 def test_lines_are_compared_by_name_and_companion() -> None:
     """What an earlier report has too is told with its change; what is new is left out."""
-    then = report({}, [LINE])
-    now = report({}, [replace(LINE, values=(0.9,)), replace(LINE, beside="prototype")])
+    then = {"lines": [LINE.told()]}
+    ours = replace(LINE, values=(0.9,))
+    now = {"lines": [ours.told(), replace(LINE, beside="prototype").told()]}
 
     assert ["0.6", "0.9", "+50.0%"] == compared(now, then).splitlines()[-1].split()[-6:-1:2]
 
 
 def test_a_report_is_drawn_with_a_row_for_each_line() -> None:
     """Below the head and the ruler stands one row for each line."""
-    rows = drawn(report({}, [LINE, LINE])).splitlines()
+    rows = drawn({"lines": 2 * [LINE.told()]}).splitlines()
 
     assert 4 == len(rows)
