@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from destinations.claim import held
 from destinations.deadletters import DeadLetter, find, open_letters
 from destinations.meter import Meter
 from destinations.rendering import rendered
@@ -123,18 +124,20 @@ async def retry(options: argparse.Namespace) -> int:
         print(f"{total:,} open dead letters of {plan.name}", flush=True)
         if options.dry_run or not total:
             return 0
-        name = name_of("retry", clock.now())
-        errand = retrial(name, log, _asked_for(log, options), clock, options.rate)
-        stint = await work(
-            plan,
-            log,
-            errand,
-            settings.delivery,
-            clock,
-            asked,
-            Meter(sys.stderr, clock.steady()),
-            lambda: (errand.finished, total),
+        errand = retrial(
+            name_of("retry", clock.now()), log, _asked_for(log, options), clock, options.rate
         )
+        async with held(log, f"retry of {plan.name}", clock, asked):
+            stint = await work(
+                plan,
+                log,
+                errand,
+                settings.delivery,
+                clock,
+                asked,
+                Meter(sys.stderr, clock.steady()),
+                lambda: (errand.finished, total),
+            )
     print(
         f"{stint.delivered:,} delivered, {stint.refused:,} dead again,"
         f" {stint.filtered:,} filtered, {total - errand.finished:,} left"

@@ -8,10 +8,11 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from destinations.claim import Taken, held
 from destinations.deadletters import open_letters, settle
 from destinations.meter import Meter
 from destinations.opening import opened
@@ -75,7 +76,12 @@ async def run(options: argparse.Namespace) -> int:
     name = options.name or name_of(plan.name, now)
     _check(options, plan, selection, name, now)
     asked = process.asked_to_stop()
-    async with log_of(settings, asked) as log:
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(log_of(settings, asked))
+        if not options.dry_run:
+            await stack.enter_async_context(
+                held(log, f"replay {name} of {plan.name}", clock, asked)
+            )
         of = await surveyed(log, plan.name, selection, now, replay=name, everything=options.all)
         if options.dry_run:
             for line in told(await rehearsed(plan, log, of, now), of):
@@ -168,14 +174,14 @@ def name_of(what: str, now: float) -> str:
 @asynccontextmanager
 async def log_of(settings: DestinationsSettings, asked: asyncio.Event) -> AsyncIterator[Log]:
     """The log, closed at the end. Raises KeyboardInterrupt when `asked` before it is there, and
-    SystemExit, with a word on standard error, when it goes away.
+    SystemExit, with a word on standard error, when it goes away, or what was wanted of it is taken.
     """
     log = await opened(settings, asked)
     if log is None:
         raise KeyboardInterrupt
     try:
         yield log
-    except LogError as error:
+    except (LogError, Taken) as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
     finally:

@@ -85,6 +85,30 @@ async def test_killed_in_the_middle_it_goes_on_by_its_name(tmp_path: Path) -> No
     assert {span.partition: span.end for span in events.spans} == dict(events.groups["hook"])
 
 
+@pytest.mark.timeout(120)
+async def test_the_same_name_at_once_is_refused(tmp_path: Path) -> None:
+    """The second process says who is at it and sends nothing; the first ends as if alone."""
+    answers = asyncio.Event()
+
+    async def waits(_: Sequence[dict[str, Any]]) -> int:
+        await answers.wait()
+        return 200
+
+    async with received() as (receiver, url):
+        receiver.says = waits
+        path = config(tmp_path, url, "timeout = 60\n")
+        ids = await passed_over(tmp_path, 30)
+        first = await begun(path, "--name", "spring")
+        await until(lambda: receiver.requests > 0)
+        refused, why = await said(await begun(path, "--name", "spring"))
+        answers.set()
+        status, out = await said(first)
+
+    assert (1, 0) == (refused, status), out
+    assert f"replay spring of hook is under way: process {first.pid} on" in why
+    assert sorted(ids) == sorted(receiver.ids())
+
+
 async def test_a_dry_run_tells_and_sends_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

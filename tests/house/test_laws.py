@@ -34,6 +34,7 @@ WAITING = {
         "audit",
         "auditing",
         "balance",
+        "claim",
         "conductor",
         "courier",
         "crew",
