@@ -67,7 +67,8 @@ def _shaped(shape: Shape, along: str, point: int, most: float) -> Shape:
     if along == "users":
         return replace(shape, users=point)
     if along == LOAD and point < 100:  # at 100 all is sent: what it takes now is the most
-        return replace(shape, rate=most * point / 100)
+        connections = max(1, shape.connections * point // 100)  # fewer people, not slower ones
+        return replace(shape, rate=most * point / 100, connections=connections)
     return shape
 
 

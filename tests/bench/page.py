@@ -115,10 +115,14 @@ def _figures(figures: BaseModel) -> str:
     return _table(
         ("what", "how much"),
         (
-            (field.description or name, f"{getattr(figures, name):,g}")
+            (field.description or name, _figure(getattr(figures, name)))
             for name, field in fields.items()
         ),
     )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _table(head: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
