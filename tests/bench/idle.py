@@ -19,7 +19,7 @@ async def idle(bench: Bench, kind: str) -> AsyncIterator[Line]:
     async with hub.ingest() as ingest, hub.delivery() as delivery:
         await asyncio.sleep(REST_SECONDS)
         for _ in range(bench.rounds):
-            spent, seconds = ingest.cpu + delivery.cpu, 4 * bench.seconds
+            spent, seconds = ingest.cpu + delivery.cpu, 2 * bench.seconds
             await asyncio.sleep(seconds)
             spent = ingest.cpu + delivery.cpu - spent
             readings.append(Reading(0, seconds, spent))
