@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from destinations import scroll
 from destinations.index_rows import page_row
 from destinations.ledger import (
     DELIVERED,
@@ -26,7 +27,7 @@ from destinations.ledger import (
 )
 from hub.clock import iso
 from hub.event import Event
-from hub.log import DELIVERIES, EVENTS, Log, Record, StreamStatus
+from hub.log import DELIVERIES, EVENTS, Log, Record, Span, StreamStatus
 
 PAGE: Final = 1_000
 """Records read at once."""
@@ -97,43 +98,32 @@ async def balances(log: Log, instances: Iterable[str], asked: Question) -> list[
     # The places first: what is told of events before them is in the ledger by now.
     (status,) = [status for status in await log.status() if status.stream == EVENTS]
     books = _Books(asked, status, dict.fromkeys(instances))
+    ledger = {span.partition: span for span in await scroll.spans(log, DELIVERIES)}
     for span in status.spans:
         first = max(span.first, await log.offset_at(EVENTS, span.partition, asked.begin))
         end = min(span.end, await log.offset_at(EVENTS, span.partition, asked.end))
         for start in range(first, end, WINDOW):
-            await _window(log, books, span.partition, start, min(start + WINDOW, end))
+            part = Span(span.partition, start, min(start + WINDOW, end))
+            await _window(log, books, part, ledger[span.partition])
     found = books.rows.values()
     return sorted(found, key=lambda row: (row.at or 0.0, row.source, row.destination))
 
 
-async def _window(log: Log, books: _Books, partition: int, first: int, end: int) -> None:
-    window = _Window(partition, first, end)
+async def _window(log: Log, books: _Books, span: Span, ledger: Span) -> None:
+    window = _Window(span.partition, span.first, span.end)
     begin: float | None = None
-    async for record in _records(log, EVENTS, partition, first, end):
+    async for record in scroll.records(log, EVENTS, span, PAGE):
         begin = record.at if begin is None else begin
-        window.groups[record.offset - first] = books.group(record)
+        window.groups[record.offset - span.first] = books.group(record)
     if begin is None:
         return
-    start = await log.offset_at(DELIVERIES, partition, begin)
-    async for record in _records(log, DELIVERIES, partition, start, None):
+    start = await log.offset_at(DELIVERIES, span.partition, begin)
+    told = replace(ledger, first=max(ledger.first, start))
+    async for record in scroll.records(log, DELIVERIES, told, PAGE):
         row = page_row(record)
-        if row is not None and row.low < end and row.high >= first:
+        if row is not None and row.low < span.end and row.high >= span.first:
             books.hear(window, page_of(record))
     books.close(window)
-
-
-async def _records(
-    log: Log, stream: str, partition: int, offset: int, end: int | None
-) -> AsyncIterator[Record]:
-    """Records from `offset` on, to `end` or to the last."""
-    while end is None or offset < end:
-        page = await log.read(stream, partition, offset, PAGE)
-        if not page:
-            return
-        for record in page:
-            if end is None or record.offset < end:
-                yield record
-        offset = page[-1].offset + 1
 
 
 class _Window:
