@@ -20,7 +20,12 @@ from hub.log import NO_NOTES, Committed, Record
 NO_DOUBTS: Final[Mapping[int, Mapping[int, int]]] = MappingProxyType({})
 
 SHARE: Final = 0.5
-"""The part of the vendor's limits that an errand has: the daily work goes on beside it."""
+"""The part of the vendor's limits that an errand has: the daily work goes on beside it.
+
+Nobody tells the live workers, who keep to the whole: together they may knock half as often again as
+the vendor allows, of which the errand's rate is a bound, too. A 429 halves the pace of whoever gets
+it, and what the vendor says of its own count is believed by both.
+"""
 
 Sign = TypeVar("Sign")
 """By which who asked knows a record again."""

@@ -2,6 +2,11 @@
 
 The workers of one instance share a limit without a word between them: each keeps to the part of it
 that its part of the partitions is. What a vendor says of its own count corrects ours, downwards.
+
+When parts move, who gains one takes it for used up, for a window. Only a worker's first part is
+taken for unused, or a start would cost a window's silence. So within the window in which it joins
+others that are busy, the vendor may see the limit and, once more, the new worker's part of it: less
+than twice the limit, once.
 """
 
 from __future__ import annotations

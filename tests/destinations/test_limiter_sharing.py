@@ -99,3 +99,16 @@ def test_who_never_had_anything_begins_with_a_whole_part() -> None:
         limiter.share(part, 0.0)
 
     assert 50 == leaving(limiter, 200, 0.0)
+
+
+def test_who_joins_a_busy_one_overspends_once() -> None:
+    """Within one window the vendor sees the limit and the new worker's part; then the limit."""
+    busy, new = Limiter(TEN), Limiter(TEN)
+    busy.share(1.0, 0.0)
+    at_first = leaving(busy, 200, 0.0)
+    busy.share(0.5, 1.0)
+    new.share(0.5, 1.0)
+    at_first += leaving(busy, 200, 1.0) + leaving(new, 200, 1.0)
+    later = leaving(busy, 200, 11.3) + leaving(new, 200, 11.3)
+
+    assert (150, 100) == (at_first, later)
