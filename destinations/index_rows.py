@@ -18,7 +18,10 @@ OFFSET_BITS: Final = 40
 Standing = tuple[int, int, int]
 """Of an event: when it was appended, in milliseconds; its place; the digest with its source.
 
-Their order is the one in which events of the same id count as earlier and later.
+Their order is the one in which events of the same id count as earlier and later. It needs nothing
+but the events themselves, and so is the same in all processes, whatever they have read: an order
+that is not could make each of two a twin of the other, and lose both. Its price: where a broker's
+clock steps back between two of one partition, the later one counts as first, and both are sent.
 """
 
 _TWO: Final = Struct("<qq")

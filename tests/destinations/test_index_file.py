@@ -82,6 +82,17 @@ def test_the_first_is_a_twin_nowhere(file: IndexFile, order: tuple[int, ...]) ->
     assert {(0, 3), (2, 9)} == twins
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+def test_a_clock_that_steps_back_loses_nothing(file: IndexFile, order: tuple[int, ...]) -> None:
+    """Of three, two of them in one partition against their times, one stays in every process."""
+    known = [_same(1, 0, at=10.0), _same(2, 0, at=8.0), _same(5, 1, at=9.0)]
+    for number in order:
+        _feed(file, [known[number]])
+    twins = {place for number in range(2) for place in file.twins(number, 0, 10)}
+
+    assert {(0, 1), (1, 5)} == twins
+
+
 def test_one_id_for_all_stays_small(file: IndexFile) -> None:
     """A client that sends all events under one id makes twins, and no heap to search each time."""
     for start in range(0, 2_000, 100):
