@@ -6,7 +6,7 @@ Events count as finished when their line is durable, not before.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from destinations import ledger
 from destinations.item import Item
 from destinations.ledger import LINES, Line, Page, entry_of, filtered_line, line_of
 from destinations.progress import Progress
-from destinations.ranges import ranges_of
+from destinations.ranges import Range, joined
 from hub.log import Entry
 
 
@@ -24,12 +24,12 @@ class Leaf:
 
     progress: Progress
     lines: list[Line] = field(default_factory=list)
-    filtered: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    events: list[int] = field(default_factory=list)
+    filtered: dict[str, list[Range]] = field(default_factory=lambda: defaultdict(list))
+    events: list[Range] = field(default_factory=list)
     parked: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Offsets that it finishes."""
+        """Ranges of `events`, and offsets of `parked`, that it finishes."""
         return len(self.events) + len(self.parked)
 
     def durable(self, page: int | None) -> None:
@@ -40,10 +40,10 @@ class Leaf:
                 progress.intends(line["offset"], page)
             else:
                 progress.heard(line["offset"])
-        for offset in self.events:
-            progress.events.finish(offset)
+        for first, end in self.events:
+            progress.events.finish(first, end)
         for offset in self.parked:
-            progress.parked.finish(offset)
+            progress.parked.finish(offset, offset + 1)
         if page is not None:
             progress.paged(page)
 
@@ -59,7 +59,7 @@ class Book:
         self._waiting = 0
 
     def __len__(self) -> int:
-        """Events whose line is written and not durable."""
+        """Events that are told of, and not durably; left-out neighbours count as one."""
         return self._waiting
 
     @property
@@ -69,19 +69,16 @@ class Book:
 
     def ends(self, item: Item, outcome: str, **told: Any) -> None:
         """The item needs nothing more."""
-        leaf = self._leaf(item.progress)
-        (leaf.events if item.parked is None else leaf.parked).append(item.offset)
+        self._finishes(item)
         if item.parked is not None:
             told["parked"] = item.parked
         if item.in_doubt:
             told["in_doubt"] = True
-        self._waiting += 1
         self._write(item, outcome, told)
 
     def moves(self, item: Item, parked: int) -> None:
         """The item's event waits in `parked` from now on, and not in `events`."""
-        self._leaf(item.progress).events.append(item.offset)
-        self._waiting += 1
+        self.finished(item.progress, item.offset)
         self._write(item, ledger.PARKED, {"parked": parked})
 
     def goes_on(self, item: Item, outcome: str, **told: Any) -> None:
@@ -90,23 +87,22 @@ class Book:
             told["in_doubt"] = True
         self._write(item, outcome, told)
 
-    def left_out(self, progress: Progress, offset: int, event: int, code: str) -> None:
-        """The event at offset `event`, read at `offset`, is not for this instance."""
+    def left_out(self, progress: Progress, read: Range, events: Iterable[Range], code: str) -> None:
+        """Neighbours that stand at `events`, and began as `read`, are not for this instance."""
         leaf = self._leaf(progress)
-        leaf.filtered[code].append(event)
-        leaf.events.append(offset)
+        leaf.filtered[code] += events
+        leaf.events.append(read)
         self._waiting += 1
 
     def filtered(self, item: Item, code: str) -> None:
         """The item is not for this instance, as its body tells."""
-        leaf = self._leaf(item.progress)
-        leaf.filtered[code].append(item.event.record.offset)
-        (leaf.events if item.parked is None else leaf.parked).append(item.offset)
-        self._waiting += 1
+        offset = item.event.record.offset
+        self._leaf(item.progress).filtered[code].append((offset, offset + 1))
+        self._finishes(item)
 
     def finished(self, progress: Progress, offset: int) -> None:
         """A record needs nothing, and nothing can be told of it: it is no event."""
-        self._leaf(progress).events.append(offset)
+        self._leaf(progress).events.append((offset, offset + 1))
         self._waiting += 1
 
     def leaves(self) -> list[Leaf]:
@@ -127,11 +123,18 @@ class Book:
     def entry(self, leaf: Leaf, now: float) -> Entry | None:
         """The leaf as an entry of `deliveries`; None when it has nothing to tell."""
         lines = list(leaf.lines)
-        lines += [filtered_line(code, ranges_of(found)) for code, found in leaf.filtered.items()]
+        lines += [filtered_line(code, joined(found)) for code, found in leaf.filtered.items()]
         if not lines:
             return None
         page = Page(self._destination, leaf.progress.partition, now, lines, self.replay)
         return entry_of(page, leaf.progress.key)
+
+    def _finishes(self, item: Item) -> None:
+        if item.parked is None:
+            self.finished(item.progress, item.offset)
+        else:
+            self._leaf(item.progress).parked.append(item.offset)
+            self._waiting += 1
 
     def _write(self, item: Item, outcome: str, told: dict[str, Any]) -> None:
         leaf = self._leaf(item.progress)

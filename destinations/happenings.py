@@ -55,9 +55,9 @@ class Happenings:
         """An event was taken from the log and is to be delivered."""
         self._accepted.inc()
 
-    def filtered(self, reason: str) -> None:
-        """An event is not for this instance."""
-        self._metrics.destination_filtered.labels(self._name, reason).inc()
+    def filtered(self, reason: str, events: int = 1) -> None:
+        """Events are not for this instance."""
+        self._metrics.destination_filtered.labels(self._name, reason).inc(events)
 
     def left(self, rows: int) -> None:
         """A request leaves with so many events."""

@@ -54,7 +54,9 @@ class Parking:
 
     def found(self, progress: Progress, waiting: Sequence[tuple[bytes, int]]) -> None:
         """What an earlier owner parked."""
-        self._yard.found(progress, [one for one in waiting if progress.parked.begin(one[1], 0.0)])
+        self._yard.found(
+            progress, [one for one in waiting if progress.parked.begin(one[1], one[1] + 1, 0.0)]
+        )
 
     def follows(self, item: Item) -> bool:
         """Whether the item goes the way of those of its key that are parked."""
@@ -102,7 +104,7 @@ class Parking:
         self.abandoned(item)
         if item.progress.gone:
             return
-        item.progress.parked.begin(place.offset, item.event.received_at)
+        item.progress.parked.begin(place.offset, place.offset + 1, item.event.received_at)
         self._yard.arrived(item.progress, item.event.record.key, place.offset)
         self._book.moves(item, place.offset)
 
@@ -137,7 +139,7 @@ class Parking:
             # They were deleted by the log's retention: nobody can send them any more.
             lane.out = len(wanted)
             for offset in sorted(wanted):
-                lane.progress.parked.finish(offset)
+                lane.progress.parked.finish(offset, offset + 1)
                 self._yard.finished(lane)
 
     def stays(self, lane: ParkedLane, due: float) -> None:

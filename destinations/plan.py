@@ -7,21 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from destinations.forms import moment
-from destinations.instance import Filter, Instance, Where
+from destinations.hearing import BY_RULES, BY_SOURCE, NO_ACTION, Hearing, named
+from destinations.instance import Instance, Where
 from destinations.mapping import At, Source, Unfit, fill
 from destinations.outcome import Refused
 from destinations.spec import Action, Destination, Idempotency, Row
 from destinations.talk import Reply
 from hub.event import Event
+from hub.log import Record
 
-# The words are Segment's discard codes, in lower case, so that a dashboard of one reads the other.
-BY_SOURCE = "filtered_by_source"
-BY_RULES = "filtered_by_rules"
 BY_INTEGRATIONS = "filtered_by_integrations_object"
 BY_CONSENT = "filtered_by_end_user_consent"
 SENT_CLIENT_SIDE = "message_sent_client_side"
-NO_ACTION = "no_matching_action"
-
 DUPLICATE = "duplicate"
 
 FILTERED = (
@@ -82,17 +79,11 @@ class Plan:
             for action in vendor.actions
             if action.name not in instance.actions or instance.actions[action.name].enabled
         )
+        self._hearing = Hearing(instance, self.actions)
 
-    def unheard(self, event: Event) -> str | None:
-        """Why this instance does not hear `event`, as far as its headers tell; else None."""
-        sources = self.instance.sources
-        if "*" not in sources and event.source not in sources:
-            return BY_SOURCE
-        if not _heard(self.instance.filter, event):
-            return BY_RULES
-        if not any(_named(action, event) for action in self.actions):
-            return NO_ACTION
-        return None
+    def unheard(self, record: Record) -> str | None:
+        """As `Hearing.unheard`."""
+        return self._hearing.unheard(record)
 
     def judge(self, event: Event, now: float) -> Filtered | Refused | Boarding:
         """What to do with `event`; `now` in seconds since the epoch, for its age.
@@ -100,7 +91,7 @@ class Plan:
         The order is Segment's: source, consent, integrations object, filters, then the action.
         What the headers decide is decided before the body is parsed.
         """
-        if (reason := self.unheard(event)) is not None:
+        if (reason := self.unheard(event.record)) is not None:
             return Filtered(reason)
         instance = self.instance
         body = event.body
@@ -113,7 +104,7 @@ class Plan:
         if not all(_holds(where, body) for where in instance.filter.where):
             return Filtered(BY_RULES)
         for action in self.actions:
-            if not _named(action, event):
+            if not named(action, event):
                 continue
             if action.on.where is None or action.on.where(body, self.settings):
                 return self.row(action, event, now)
@@ -222,19 +213,6 @@ def _changed(
         rate_for=None,
         on=on,
     )
-
-
-def _heard(filter: Filter, event: Event) -> bool:  # noqa: A002 - the setting's name
-    if filter.types is not None and event.type not in filter.types:
-        return False
-    if filter.events is not None and event.name not in filter.events:
-        return False
-    return event.name not in filter.except_events
-
-
-def _named(action: Action[Any], event: Event) -> bool:
-    on = action.on
-    return event.type in on.types and (on.names is None or event.name in on.names)
 
 
 def _integrated(said: Any, titles: frozenset[str]) -> bool:

@@ -12,18 +12,18 @@ Range = tuple[int, int]
 
 def ranges_of(offsets: Iterable[int]) -> list[Range]:
     """Offsets in any order as ranges in growing order, none touching the next."""
-    ranges: list[Range] = []
-    first = end = -1
-    for offset in sorted(set(offsets)):
-        if offset == end:
-            end += 1
-            continue
-        if end > first:
-            ranges.append((first, end))
-        first, end = offset, offset + 1
-    if end > first:
-        ranges.append((first, end))
-    return ranges
+    return joined((offset, offset + 1) for offset in offsets)
+
+
+def joined(ranges: Iterable[Range]) -> list[Range]:
+    """Ranges in any order as ranges in growing order, none touching the next."""
+    found: list[Range] = []
+    for first, end in sorted(ranges):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((first, end))
+    return found
 
 
 def packed(ranges: Sequence[Range], base: int) -> str:

@@ -6,8 +6,9 @@ of outages can be played in a test within a millisecond; `worker` does the waiti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -24,6 +25,7 @@ from destinations.outcome import Outcome, Refused
 from destinations.parking import Parking
 from destinations.plan import DUPLICATE, Boarding, Filtered, Plan, expired
 from destinations.progress import Progress, Recovered
+from destinations.ranges import ranges_of
 from destinations.spec import Action
 from destinations.talk import Reply
 from destinations.watchdog import Reason
@@ -98,37 +100,63 @@ class Station:
         progress = self._progress[partition] = Progress.of(partition, left)
         self.parking.found(progress, left.lanes)
 
-    def take(self, record: Record, twin: bool = False) -> None:
-        """A record joins its lane, or is left out at once when its headers say so.
+    def take(
+        self, partition: int, run: Iterable[Record], twins: Container[tuple[int, int]] = ()
+    ) -> None:
+        """Records of a partition join their lanes, or are left out when their headers say so.
 
-        `twin`: the same event was accepted before. A record of a partition that is not ours any
-        more is its new owner's; one that was read before is on its way already.
+        `twins`: places of those whose event was accepted before. When the partition is not ours any
+        more they are its new owner's; what was read before is on its way already.
         """
-        progress = self._progress.get(record.partition)
-        if progress is None or record.offset <= progress.events.last:
+        if (progress := self._progress.get(partition)) is None:
             return
-        progress.key = record.key
+
+        def why(record: Record) -> str | None:
+            if twins and (record.partition, record.offset) in twins:
+                return DUPLICATE
+            try:
+                return self._plan.unheard(record)
+            except (KeyError, ValueError):
+                return None  # `_join` tells
+
+        new = [record for record in run if record.offset > progress.events.last]
+        for reason, some in groupby(new, why):
+            if reason is None:
+                for record in some:
+                    self._join(progress, record)
+            else:
+                self._leave_out(progress, list(some), reason)
+
+    def _join(self, progress: Progress, record: Record) -> None:
+        """A record joins its lane."""
+        progress.key, offset = record.key, record.offset
         try:
             event = Event.of(origin(record))
         except (KeyError, ValueError) as error:
             # Not written by an ingest of ours. It must not stop its partition, nor pass in silence.
             self._tells.stumbled("a record that is no event was left out", error)
-            if progress.events.begin(record.offset, record.at):
-                self.book.finished(progress, record.offset)
+            if progress.events.begin(offset, offset + 1, record.at):
+                self.book.finished(progress, offset)
             return
-        if not progress.events.begin(record.offset, event.received_at):
+        if not progress.events.begin(offset, offset + 1, event.received_at):
             return
-        reason = DUPLICATE if twin else self._plan.unheard(event)
-        if reason is not None:
-            self._tells.filtered(reason)
-            self.book.left_out(progress, record.offset, event.record.offset, reason)
-            return
-        item = Item(event, progress, record.offset, away=self.gate.away_so_far)
-        if record.offset in progress.doubts:
-            progress.doubts.discard(record.offset)
+        item = Item(event, progress, offset, away=self.gate.away_so_far)
+        if offset in progress.doubts:
+            progress.doubts.discard(offset)
             item.in_doubt = True
         if not self.parking.follows(item):
             self._lanes.push(record.key, item)
+
+    def _leave_out(self, progress: Progress, run: Sequence[Record], reason: str) -> None:
+        """Neighbours are not for this instance."""
+        progress.key = run[0].key
+        first, end = run[0].offset, run[-1].offset + 1
+        for start, stop in progress.events.begin(first, end, run[0].at):
+            left = [record for record in run if start <= record.offset < stop]
+            self._tells.filtered(reason, len(left))
+            # What a replay reads stands elsewhere, by which the ledger knows it.
+            own = self.book.replay and ranges_of(origin(record).offset for record in left)
+            self.book.left_out(progress, (start, stop), own or [(start, stop)], reason)
 
     def forget(self, partitions: Iterable[int]) -> set[Progress]:
         """Drop what waits of partitions that are about to move; returns their progress.

@@ -1,15 +1,15 @@
 """Which offsets of one partition of one stream are finished, and so what may be committed. Pure.
 
 The place to commit is the first offset that is not finished: everything before it is. Offsets
-begin in growing order and finish in any.
+begin in growing order, one or a range at once, and finish in any.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from destinations.ranges import Range, ranges_of
+from destinations.ranges import Range, joined
 
 
 class Track:
@@ -20,49 +20,65 @@ class Track:
     def __init__(self, place: int | None = None, finished: Sequence[Range] = ()) -> None:
         self.last = -1
         self.place = place
-        # Offsets in order with the time of their event; popped from the front, so the whole is
+        # Ranges in order with the time of their first event; popped from the front, so the whole is
         # linear. (The first key of a dict would be quadratic: deleted slots are skipped each time.)
-        self._open: deque[tuple[int, float]] = deque()
-        self._finished: set[int] = set()
+        self._open: deque[tuple[int, int, float]] = deque()
+        self._finished: dict[int, int] = {}
         # What was finished before we came, and was not reached yet.
         self._before = deque(finished)
 
     def __len__(self) -> int:
-        """Offsets begun and not yet part of `place`."""
+        """Ranges begun and not yet part of `place`."""
         return len(self._open)
 
     @property
     def oldest(self) -> float | None:
         """The time of the first event that is not finished; None when there is none."""
-        return self._open[0][1] if self._open else None
+        return self._open[0][2] if self._open else None
 
-    def begin(self, offset: int, at: float) -> bool:
-        """`offset` is reached; `at` is its event's time in seconds. Whether it needs work."""
-        if offset <= self.last:
-            raise ValueError(f"offset {offset} begins after {self.last}")
-        self.last = offset
+    def begin(self, first: int, end: int, at: float) -> Sequence[Range]:
+        """Offsets from `first` to `end` (exclusive) are reached; `at` is the time of the first
+        event in seconds. What of them needs work: each of these ranges finishes as a whole.
+        """
+        if first <= self.last:
+            raise ValueError(f"offset {first} begins after {self.last}")
+        self.last = end - 1
         if not self._open:
-            self.place = offset
-        self._open.append((offset, at))
-        while self._before and self._before[0][1] <= offset:
-            self._before.popleft()
-        if self._before and self._before[0][0] <= offset:
-            self.finish(offset)
-            return False
-        return True
+            self.place = first
+        if not self._before:
+            self._open.append((first, end, at))
+            return ((first, end),)
+        work = []
+        for start, stop, is_done in self._pieces(first, end):
+            self._open.append((start, stop, at))
+            if is_done:
+                self.finish(start, stop)
+            else:
+                work.append((start, stop))
+        return work
 
-    def finish(self, offset: int) -> None:
-        """`offset` needs nothing more; saying so twice does no harm."""
-        if not self._open or offset < self._open[0][0]:
+    def finish(self, first: int, end: int) -> None:
+        """A range that was begun needs nothing more; saying so twice does no harm."""
+        if not self._open or first < self._open[0][0]:
             return
-        self._finished.add(offset)
+        self._finished[first] = end
         while self._open and self._open[0][0] in self._finished:
-            done, _ = self._open.popleft()
-            self._finished.discard(done)
-            # What lies between two begun offsets was not ours (a compacted or control record).
-            self.place = self._open[0][0] if self._open else done + 1
+            start, stop, _ = self._open.popleft()
+            del self._finished[start]
+            # What lies between two begun ranges was not ours (a compacted or control record).
+            self.place = self._open[0][0] if self._open else stop
 
     def beyond(self) -> list[Range]:
         """What is finished beyond `place`."""
         ahead = [(max(first, self.last + 1), end) for first, end in self._before]
-        return [*ranges_of(self._finished), *((a, b) for a, b in ahead if a < b)]
+        return joined([*self._finished.items(), *((a, b) for a, b in ahead if a < b)])
+
+    def _pieces(self, first: int, end: int) -> Iterator[tuple[int, int, bool]]:
+        """A range cut where what was finished before we came begins and ends; whether it was."""
+        while first < end:
+            while self._before and self._before[0][1] <= first:
+                self._before.popleft()
+            low, high = self._before[0] if self._before else (end, end)
+            stop = min(end, high if low <= first else low)
+            yield first, stop, low <= first
+            first = stop

@@ -11,6 +11,8 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from destinations.batcher import Bus
@@ -176,9 +178,9 @@ class Worker:
         if not records:
             return
         twins = {} if self._index is None else await self._index.judge(records)
-        for record in records:
-            if self._is_same(seen, record.partition):
-                self._station.take(record, (record.partition, record.offset) in twins)
+        for partition, run in groupby(records, attrgetter("partition")):
+            if self._is_same(seen, partition):
+                self._station.take(partition, run, twins)
         self._happened()
 
     async def _adopted(self, reader: Reader) -> bool:

@@ -19,7 +19,6 @@ from destinations.plan import Plan
 from destinations.progress import Recovered
 from destinations.station import Departures, Station
 from destinations.talk import Reply
-from hub.event import Event
 from hub.log import Record
 from hub.metrics import Metrics
 from tests.destinations.invented import NOW
@@ -76,9 +75,9 @@ class Day:
             self._ids[record.partition, record.offset] = dict(record.headers)["id"].decode()
             if record.partition not in self.station.partitions:
                 self.station.adopt(record.partition, Recovered())
-            if self._plan.unheard(Event.of(record)) is not None:
+            if self._plan.unheard(record) is not None:
                 self.ended[self._id(record)] = "filtered"
-            self.station.take(record)
+            self.station.take(record.partition, [record])
         self.record()
 
     def record(self) -> None:

@@ -24,7 +24,7 @@ def begun(progress: Progress, *offsets: int) -> list[Item]:
     for offset in offsets:
         one = record(offset, partition=progress.partition)
         progress.key = one.key
-        progress.events.begin(offset, NOW)
+        progress.events.begin(offset, offset + 1, NOW)
         items.append(Item(Event.of(one), progress, offset))
     return items
 
@@ -56,15 +56,17 @@ def test_what_is_not_durable_is_not_finished() -> None:
 def test_what_is_filtered_is_one_line() -> None:
     """However many events a filter leaves out, they are a line for each reason."""
     progress, book = Progress(3), Book("crm")
-    begun(progress, *range(100))
-    for offset in range(100):
-        book.left_out(progress, offset, offset, "rules" if offset != 50 else "source")
+    for first, end, code in ((0, 30, "rules"), (30, 50, "rules"), (50, 51, "source")):
+        progress.events.begin(first, end, NOW)
+        book.left_out(progress, (first, end), [(first, end)], code)
+    (item,) = begun(progress, 51)
+    book.filtered(item, "rules")
     ((page,), place) = written(book), progress.events.place
 
-    assert [("rules", [[0, 50], [51, 100]]), ("source", [[50, 51]])] == [
+    assert [("rules", [[0, 50], [51, 52]]), ("source", [[50, 51]])] == [
         (line["code"], line["offsets"]) for line in page["lines"]
     ]
-    assert 100 == place
+    assert 52 == place
 
 
 def test_a_page_is_bounded() -> None:
@@ -104,7 +106,7 @@ def test_a_parked_event_leaves_events_and_ends_in_parked() -> None:
     progress, book = Progress(0), Book("crm")
     (item,) = begun(progress, 5)
     book.moves(item, 30)
-    progress.parked.begin(30, NOW)
+    progress.parked.begin(30, 31, NOW)
     written(book)
     moved = progress.events.place, progress.parked.place
     back = Item(item.event, progress, 30, parked=30)

@@ -61,7 +61,7 @@ async def carried(of: Plan, answer: Reply | Exception) -> tuple[Wire, list[Any],
     tokens = Tokens(of.name, of.vendor, account, wire, log, clock)
     conductor = Conductor(of, account, tokens, wire, station.book, scribe, tells)
     station.adopt(0, Recovered(place=0))
-    station.take(record(0))
+    station.take(0, [record(0)])
     (bus,) = station.depart(0.0, NOW).buses
     outcomes, _ = await conductor.carry(bus)
     assert NOW == bus.riders[0].first_at

@@ -8,16 +8,14 @@ from typing import Any
 
 import pytest
 
+from destinations.hearing import BY_RULES, BY_SOURCE, NO_ACTION
 from destinations.mapping import At, Const, Field
 from destinations.outcome import Refused
 from destinations.plan import (
     BY_CONSENT,
     BY_INTEGRATIONS,
-    BY_RULES,
-    BY_SOURCE,
     DUPLICATE,
     FILTERED,
-    NO_ACTION,
     SENT_CLIENT_SIDE,
     Boarding,
     Filtered,
@@ -25,7 +23,7 @@ from destinations.plan import (
     expired,
 )
 from destinations.spec import Batch, On, Rate, Row
-from tests.destinations.invented import NOW, action, event, plan, row, vendor
+from tests.destinations.invented import NOW, action, event, plan, record, row, vendor
 
 
 def said(verdict: Filtered | Refused | Boarding) -> str:
@@ -228,11 +226,11 @@ def test_headers_are_enough_for_most() -> None:
     of = plan(action(on=On(("track",), ("Bought",))), sources=["shop"])
 
     assert [None, NO_ACTION, BY_SOURCE] == [
-        of.unheard(event(integrations={"All": False})),
-        of.unheard(event(event="Sold")),
-        of.unheard(event(source="app")),
+        of.unheard(record(0, integrations={"All": False})),
+        of.unheard(record(0, event="Sold")),
+        of.unheard(record(0, source="app")),
     ]
-    assert BY_RULES == plan(filter={"types": ["page"]}).unheard(event())
+    assert BY_RULES == plan(filter={"types": ["page"]}).unheard(record(0))
 
 
 def test_settings_change_what_triggers_an_action() -> None:

@@ -12,14 +12,14 @@ def test_what_is_committed_is_what_is_recovered() -> None:
     """A progress made of what another committed needs work exactly where that one did."""
     first = Progress(3)
     for offset in range(10):
-        first.events.begin(offset, 0.0)
+        first.events.begin(offset, offset + 1, 0.0)
     for offset in (0, 1, 4, 5, 8):
-        first.events.finish(offset)
+        first.events.finish(offset, offset + 1)
     place, text = first.written(5.0) or (0, "")
     second = Progress.of(3, Recovered(read(text, place), place))
 
     assert 2 == place
-    assert [2, 3, 6, 7, 9] == [n for n in range(2, 10) if second.events.begin(n, 0.0)]
+    assert [2, 3, 6, 7, 9] == [n for n in range(2, 10) if second.events.begin(n, n + 1, 0.0)]
     assert second.written(5.0) == first.written(5.0)
 
 
@@ -47,10 +47,10 @@ def test_what_does_not_fit_is_found_in_the_ledger() -> None:
     die = random.Random(7)
     progress = Progress.of(0, Recovered(Note(ledger=3), 0))
     for offset in range(60_000):
-        progress.events.begin(offset, 0.0)
+        progress.events.begin(offset, offset + 1, 0.0)
     for offset in range(1, 60_000):
         if die.random() < 0.5:
-            progress.events.finish(offset)
+            progress.events.finish(offset, offset + 1)
     progress.paged(99)
     place, text = progress.written(5.0) or (0, "")
 

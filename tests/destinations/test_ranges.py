@@ -6,13 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destinations.ranges import packed, ranges_of, unpacked
+from destinations.ranges import joined, packed, ranges_of, unpacked
 
 
 def test_neighbours_are_one_range():
     """Offsets in any order, some twice, come to the fewest ranges, in growing order."""
 
     assert [(1, 4), (7, 8), (9, 11)] == ranges_of([9, 2, 1, 10, 3, 7, 3])
+
+
+def test_ranges_that_touch_or_overlap_are_one():
+    """Ranges in any order come to the fewest, in growing order."""
+
+    assert [(1, 6), (8, 9)] == joined([(3, 5), (8, 9), (1, 3), (2, 6)])
 
 
 @given(st.sets(st.integers(0, 2**40), max_size=50), st.integers(0, 2**40))

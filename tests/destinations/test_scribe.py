@@ -51,7 +51,7 @@ class Desk:
 
     def seated(self) -> Item:
         """An item that is on the road."""
-        self.station.take(record(0))
+        self.station.take(0, [record(0)])
         (bus,) = self.station.depart(0.0, NOW).buses
         return bus.riders[0]
 
@@ -116,7 +116,7 @@ async def test_what_is_parked_keeps_its_headers_and_its_place(desk: Desk) -> Non
     """It is the event as it was, for whom, and from where."""
     await desk.log.append(PARKED, [Entry(record(0).key, b"{}")])
     desk.station.parking.found(desk.station.progress[0], [(record(0).key, 0)])
-    desk.station.take(record(7))
+    desk.station.take(0, [record(7)])
     await desk.scribe.park()
     _, kept = await desk.kept(PARKED)
 

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from destinations.hearing import BY_RULES
+from destinations.note import Note
 from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
+from destinations.plan import DUPLICATE
 from destinations.progress import Recovered
 from destinations.spec import Batch, Field, Made
 from tests.destinations.day import Day, sample
@@ -98,8 +101,7 @@ def test_a_record_that_is_no_event_is_passed_and_told() -> None:
     day = Day(plan())
     with capture_logs() as logs:
         day.station.adopt(0, Recovered())
-        for one in (bare, odd, torn):
-            day.station.take(one)
+        day.station.take(0, [bare, odd, torn])
         day.take(record(3, "a"))
         day.run()
 
@@ -107,6 +109,27 @@ def test_a_record_that_is_no_event_is_passed_and_told() -> None:
     assert ["KeyError", "ValueError", "JSONDecodeError"] == [said["error"] for said in logs]
     assert [4] == [progress.events.place for progress in day.station.progress]
     assert 0 == day.station._lanes.bytes
+
+
+def test_neighbours_that_are_left_out_are_counted_each() -> None:
+    """They are one range of a line, and as many in the metric; twins among them are told apart."""
+    names = ["Dull"] * 4 + ["Bought"] + ["Dull"] * 3
+    run = [record(offset, f"u{offset}", event=name) for offset, name in enumerate(names)]
+    day = Day(plan(filter={"events": ["Bought"]}))
+    day.station.adopt(0, Recovered(Note(finished=[(1, 3)]), place=0))
+    day.station.take(0, run, twins={(0, 6)})
+    day.record()
+    lines = [line for page in day.pages for line in page["lines"]]
+
+    assert [
+        (BY_RULES, [[0, 1], [3, 4], [5, 6], [7, 8]]),
+        (DUPLICATE, [[6, 7]]),
+    ] == [(line["code"], line["offsets"]) for line in lines]
+    assert [4.0, 1.0] == [
+        sample(day.metrics, "destination_filtered_total", reason=reason)
+        for reason in (BY_RULES, DUPLICATE)
+    ]
+    assert [4] == [progress.events.place for progress in day.station.progress]
 
 
 def _breaks(*_: Any) -> Any:

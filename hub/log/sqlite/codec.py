@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from hub.log import Entry, Headers, Record
+from hub.log import Entry, Record
 
 # bytes of the whole, offset, time, bytes of the key, number of headers
 _HEAD = Struct("<IQdII")
@@ -35,19 +35,13 @@ def decode(stream: str, partition: int, data: bytes) -> list[Record]:
         size, offset, at, key_size, headers_count = _HEAD.unpack_from(data, start)
         end = start + size
         start += _HEAD.size
-        key = data[start : start + key_size]
-        start += key_size
-        headers: Headers = ()
-        if headers_count:
-            found = []
-            for _ in range(headers_count):
-                name_size, value_size = _HEADER.unpack_from(data, start)
-                start += _HEADER.size
-                name = data[start : start + name_size].decode()
-                start += name_size
-                found.append((name, data[start : start + value_size]))
-                start += value_size
-            headers = tuple(found)
-        records.append(Record(stream, partition, offset, key, data[start:end], headers, at))
+        key = data[start : (start := start + key_size)]
+        headers = []
+        for _ in range(headers_count):
+            name_size, value_size = _HEADER.unpack_from(data, start)
+            middle = start + _HEADER.size + name_size
+            name = data[start + _HEADER.size : middle].decode()
+            headers.append((name, data[middle : (start := middle + value_size)]))
+        records.append(Record(stream, partition, offset, key, data[start:end], tuple(headers), at))
         start = end
     return records
