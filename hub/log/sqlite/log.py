@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from hub.clock import Clock, SystemClock
 from hub.log import (
+    EVENTS,
     STREAMS,
     Entry,
     LogMisconfigured,
@@ -31,7 +32,10 @@ from hub.log.sqlite.codec import body_of
 from hub.log.sqlite.doorbell import Doorbell
 from hub.log.sqlite.file import OFFSET_BITS, connect, one, prepare
 from hub.log.sqlite.members import BEAT, LEASE, Member
-from hub.log.sqlite.reader import SqliteReader, read
+from hub.log.sqlite.reader import SqliteReader
+from hub.log.sqlite.records import read
+from hub.log.sqlite.rounds import Found, Rounds, Wish
+from hub.log.sqlite.shelf import Shelf
 from hub.log.sqlite.writer import Writer
 
 # Two, so that one reader's deep read does not hold up all others; Python runs no more at once.
@@ -70,6 +74,9 @@ class SqliteLog:
         self._doorbell = Doorbell(settings.path, self._process)
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(settings.path, clock, self._tell)
+        self._rounds = {stream: Rounds(self.ask) for stream in STREAMS}
+        # Every destination reads this one.
+        self._rounds[EVENTS] = Rounds(self.ask, Shelf())
 
     @classmethod
     async def open(
@@ -180,6 +187,10 @@ class SqliteLog:
             raise LogUnavailable("the log is closed") from error
         except sqlite3.Error as error:
             raise LogUnavailable(f"{self._settings.path} cannot be read: {error}") from error
+
+    async def fetch(self, wish: Wish) -> Found:
+        """What there is for a member. Raises LogUnavailable."""
+        return await self._rounds[wish.member.stream].fetch(wish)
 
     def do(
         self, deed: Callable[[sqlite3.Connection], T], topics: Collection[str] = ()

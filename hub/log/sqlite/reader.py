@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from hub.log import NO_NOTES, Committed, LogUnavailable, OnRevoke, Record
 from hub.log.size import check_notes
 from hub.log.sqlite import members
-from hub.log.sqlite.codec import decode
-from hub.log.sqlite.file import OFFSET_BITS, one
 from hub.log.sqlite.members import Member
-
-# What one read brings into memory, in bytes, whatever the limit of records; one may exceed it.
-_READ_BYTES: Final = 8 * 1024 * 1024
+from hub.log.sqlite.rounds import Found, Wish
 
 # How long `on_revoke` may take before the partitions move without it, in seconds: a holder that
 # hangs must not starve the new member.
@@ -37,6 +32,9 @@ class File(Protocol):
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
         """Answer from the file, off the event loop; raises LogUnavailable."""
+
+    def fetch(self, wish: Wish) -> Awaitable[Found]:
+        """What there is for a member; raises LogUnavailable."""
 
     def do(
         self, deed: Callable[[sqlite3.Connection], T], topics: Collection[str] = ()
@@ -158,12 +156,11 @@ class SqliteReader:
         order = sorted(open_ones)
         order = order[self._turn % len(order) :] + order[: self._turn % len(order)]
         asked = {partition: self._next[partition] for partition in order}
-        member = self._member
-        owned, found = await self._file.ask(lambda db: fetch(db, member, asked, limit))
-        if not owned >= asked.keys():
+        found = await self._file.fetch(Wish(self._member, asked, limit))
+        if not found.owned >= asked.keys():
             self._moved.set()
         taken: list[Record] = []
-        for partition, records in found.items():
+        for partition, records in found.records.items():
             # While the file was asked, the partition may have begun to leave, or been paused.
             if self._next.get(partition) != asked[partition]:
                 continue
@@ -227,73 +224,3 @@ class SqliteReader:
 def topic_of(stream: str) -> str:
     """What the doorbell tells when partitions of a stream may have moved."""
     return f"@{stream}"
-
-
-def fetch(
-    db: sqlite3.Connection, member: Member, asked: Mapping[int, int], limit: int
-) -> tuple[set[int], dict[int, list[Record]]]:
-    """What `member` owns now, and up to `limit` records of what it asked for and owns."""
-    ends = one(
-        db,
-        "SELECT json_group_array(json_array(p.number, p.id, p.first, p.end))"
-        " FROM claims AS c JOIN partitions AS p ON p.stream = c.stream AND p.number = c.number"
-        " WHERE c.stream = :stream AND c.grp = :grp AND c.owner = :name",
-        member.args(),
-    )
-    spans = {number: span for number, *span in json.loads(ends)}
-    ready = []
-    for partition, offset in asked.items():
-        if partition in spans:
-            id_, first, end = spans[partition]
-            if max(offset, first) < end:
-                ready.append((partition, id_, max(offset, first), end))
-    found: dict[int, list[Record]] = {}
-    left = limit
-    for rank, (partition, id_, offset, end) in enumerate(ready):
-        share = -(-left // (len(ready) - rank))
-        records = read(db, (member.stream, partition, id_), offset, end, share)
-        if records:
-            found[partition] = records
-            left -= len(records)
-    return set(spans), found
-
-
-def read(
-    db: sqlite3.Connection, where: tuple[str, int, int], offset: int, end: int, limit: int
-) -> list[Record]:
-    """Up to `limit` records from `offset` on, fewer when they are large; none only at the end.
-
-    `where`: stream, number and id of a partition that ends at `end`.
-    """
-    stream, partition, id_ = where
-    while offset < end and limit > 0:
-        until = min(offset + limit, end)
-        if records := _read(db, stream, partition, id_ << OFFSET_BITS | offset, until - offset):
-            return records
-        offset = _next(db, id_, until, end)
-    return []
-
-
-def _next(db: sqlite3.Connection, id_: int, offset: int, end: int) -> int:
-    """The first offset at or after `offset` that holds a record: compaction leaves gaps."""
-    base = id_ << OFFSET_BITS
-    found = one(
-        db, "SELECT min(id) FROM records WHERE id >= ? AND id < ?", (base | offset, base | end)
-    )
-    return end if found is None else int(found) - base
-
-
-def _read(
-    db: sqlite3.Connection, stream: str, partition: int, id_: int, count: int
-) -> list[Record]:
-    """The records of `count` ids from `id_` on, or fewer when they are large."""
-    args: dict[str, Any] = {"from": id_, "to": id_ + count, "most": _READ_BYTES}
-    # Joined into one blob, see file.one; rows of one range come in the order of their ids.
-    data = one(
-        db,
-        "SELECT CAST(group_concat(data, '') AS BLOB) FROM records WHERE id >= :from AND id <"
-        " coalesce((SELECT id FROM records WHERE id > :from AND id < :to AND bytes >"
-        " (SELECT bytes FROM records WHERE id = :from) + :most LIMIT 1), :to)",
-        args,
-    )
-    return decode(stream, partition, data) if data else []

@@ -17,7 +17,8 @@ from hub.log.sqlite import SqliteLog
 from hub.log.sqlite import log as log_module
 from hub.log.sqlite.doorbell import folder_of
 from hub.log.sqlite.members import Member
-from hub.log.sqlite.reader import SqliteReader, fetch
+from hub.log.sqlite.reader import SqliteReader
+from hub.log.sqlite.rounds import Found, Wish
 from tests.hub.log.child import child
 from tests.hub.log.scenes import PATIENCE, by_key, numbered, settled, take_all, take_until, until
 
@@ -44,8 +45,11 @@ class HeldFile:
         return self._log.name()
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._log.ask(question)
+
+    async def fetch(self, wish: Wish) -> Found:
         held, self._held = self._held, None
-        answer = await self._log.ask(question)
+        answer = await self._log.fetch(wish)
         if held is not None:
             self.holds.set()
             await held.wait()
@@ -135,11 +139,11 @@ async def test_a_member_is_given_nothing_that_it_does_not_own(tmp_path: Path) ->
     reader = await log.open_reader(EVENTS, "g")
     stale = Member("gone", "p", EVENTS, "g")
 
-    given = await log.ask(lambda db: fetch(db, stale, {0: 0}, 10))
+    given = await log.fetch(Wish(stale, {0: 0}, 10))
     await reader.close()
     await log.close()
 
-    assert (set(), {}) == given
+    assert Found(frozenset(), {}) == given
 
 
 async def test_a_deep_partition_does_not_starve_its_neighbour(tmp_path: Path) -> None:
