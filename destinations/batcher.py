@@ -8,23 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-from destinations.spec import Action, Row
+from destinations.spec import Action, Batch, Row
 from hub.encoding import dumps
 
-
-class Passenger(Protocol):
-    """What boards: an item that knows its action and its row."""
-
-    @property
-    def action(self) -> Action[Any]: ...
-
-    @property
-    def row(self) -> Row: ...
-
-
-Rider = TypeVar("Rider", bound=Passenger)
+Rider = TypeVar("Rider")
 
 
 class Bus(Generic[Rider]):
@@ -59,14 +48,14 @@ class Batcher(Generic[Rider]):
         """Riders that have a seat and have not left."""
         return self._waiting
 
-    def board(self, rider: Rider, now: float) -> None:
+    def board(self, rider: Rider, action: Action[Any], row: Row, now: float) -> None:
         """A seat for `rider`; a bus that it fits no more leaves without it."""
-        batch = rider.action.batch
-        group = batch.group(rider.row) if batch.group else None
-        place = (rider.action.name, group)
+        batch = action.batch
+        group = batch.group(row) if batch.group else None
+        place = (action.name, group)
         # A bus of one needs no scale.
-        weight = 0 if batch.rows == 1 else weigh(rider.action, rider.row)
-        unique = batch.unique(rider.row) if batch.unique else None
+        weight = 0 if batch.rows == 1 else weigh(batch, row)
+        unique = batch.unique(row) if batch.unique else None
         bus = self._open.get(place)
         if bus is not None and (
             (bus.bytes + weight > batch.bytes) or (unique is not None and unique in bus.uniques)
@@ -74,7 +63,7 @@ class Batcher(Generic[Rider]):
             self._close(place)
             bus = None
         if bus is None:
-            bus = self._open[place] = Bus(rider.action, now)
+            bus = self._open[place] = Bus(action, now)
         bus.riders.append(rider)
         bus.bytes += weight
         if unique is not None:
@@ -82,6 +71,11 @@ class Batcher(Generic[Rider]):
         self._waiting += 1
         if bus.full:
             self._close(place)
+
+    @property
+    def full(self) -> bool:
+        """Whether a bus has no free seat."""
+        return bool(self._closed)
 
     def split(self, bus: Bus[Rider]) -> None:
         """Send the riders of a sunk atomic bus again in two halves, before others of its action."""
@@ -157,8 +151,8 @@ class Batcher(Generic[Rider]):
         self._closed.setdefault(bus.action.name, deque()).append(bus)
 
 
-def weigh(action: Action[Any], row: Row) -> int:
+def weigh(batch: Batch, row: Row) -> int:
     """Bytes of a row in a request, by the vendor's scale or by its mapped fields."""
-    if action.batch.weigh is not None:
-        return action.batch.weigh(row)
-    return len(dumps(row.fields or row.event))
+    if batch.weigh is not None:
+        return batch.weigh(row)
+    return len(dumps(row.fields) if row.fields else row.json)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from destinations.outcome import Barred, Failed, Outcome, Refused
+from destinations.outcome import Barred, Failed, Outcome, Refused, different
 from destinations.sender import ForbiddenAddress, Unsent
 from destinations.spec import Account, Action, Row
 from destinations.talk import Reply, Request, Talk, Unreadable, all_rows
@@ -69,7 +69,7 @@ async def carry(
         outcomes: Sequence[Outcome] = end.value
         if not _are_outcomes(outcomes, len(rows)):
             return Carried(all_rows(Failed("wrong_outcomes", unknown=True), rows), reply)
-        return Carried([_redacted(outcome) for outcome in outcomes], reply)
+        return Carried(_redacted(outcomes), reply)
     except Unsent as error:
         unknown = reply is not None or error.reason not in NEVER_LEFT
         return Carried(all_rows(Failed(error.reason, unknown=unknown), rows))
@@ -102,13 +102,15 @@ def _are_outcomes(said: object, rows: int) -> bool:
     return (
         isinstance(said, Sequence)
         and len(said) == rows
-        and all(isinstance(outcome, Outcome) for outcome in said)
+        and all(isinstance(outcome, Outcome) for outcome in different(said))
     )
 
 
-def _redacted(outcome: Outcome) -> Outcome:
-    match outcome:
-        case Refused() | Barred():
-            return replace(outcome, reason=redact(outcome.reason))
-        case _:
-            return outcome
+def _redacted(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """With sentences that may be kept."""
+    clean = {
+        id(said): replace(said, reason=redact(said.reason))
+        for said in different(outcomes)
+        if isinstance(said, Refused | Barred)
+    }
+    return [clean.get(id(said), said) for said in outcomes] if clean else outcomes

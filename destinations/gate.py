@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from destinations.brake import Brake
 from destinations.breaker import Breaker
 from destinations.happenings import Happenings
 from destinations.limiter import Limiter, Why
-from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
+from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused, different
 from destinations.plan import Plan
 from destinations.spec import Action, Heard
 from destinations.talk import Reply
@@ -101,14 +102,15 @@ class Gate:
         limiter = self._limiters[action.rate.name]
         seconds = now - turn[2]
         limiter.back(now, seconds)
-        for busy in {o for o in outcomes if isinstance(o, Busy) and o.after > 0}:
+        told = different(outcomes)
+        for busy in {o for o in told if isinstance(o, Busy) and o.after > 0}:
             limiter.busy(now, busy.after, busy.reason)
         if reply is not None:
             limiter.heard(self._heard(action, reply, wall), now)
-        if reply is not None and any(isinstance(o, Delivered | Refused) for o in outcomes):
+        if reply is not None and any(isinstance(o, Delivered | Refused) for o in told):
             self.taken_at = now
             limiter.answered(now, seconds)
-        lifted = self._judge(action, turn, outcomes, reply, now)
+        lifted = self._judge(action, turn, told, reply, now)
         closed = self._breaker.state is breaker.State.CLOSED
         if closed and self._away_since is not None:
             self.away_so_far += now - self._away_since
@@ -119,9 +121,9 @@ class Gate:
 
     def count(self, outcomes: Sequence[Outcome], reply: Reply | None) -> None:
         """The vendor's last word on these rows: whether so many refusals are too many."""
-        refused = sum(isinstance(o, Refused) for o in outcomes) if reply is not None else 0
-        taken = sum(isinstance(o, Delivered) for o in outcomes)
-        if self._brake.heard(refused, taken):
+        kinds = Counter(map(type, outcomes))
+        refused = kinds[Refused] if reply is not None else 0
+        if self._brake.heard(refused, kinds[Delivered]):
             self._tells.braked()
 
     def _judge(

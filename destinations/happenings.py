@@ -51,9 +51,9 @@ class Happenings:
         count = self._lines[kind]
         return count if count <= 10 or count % 100 == 0 else 0
 
-    def accepted(self) -> None:
-        """An event was taken from the log and is to be delivered."""
-        self._accepted.inc()
+    def accepted(self, events: int) -> None:
+        """Events were taken from the log and are to be delivered."""
+        self._accepted.inc(events)
 
     def filtered(self, reason: str, events: int = 1) -> None:
         """Events are not for this instance."""

@@ -69,16 +69,18 @@ class Limiter:
         """
         if self._open >= max(1, int(self._seats)):
             return float("inf"), "concurrency"
-        waits: list[tuple[float, Why]] = [
-            (self._held - now, self._held_for),
-            (self._resting - now, "concurrency"),
-            *((w.wait(now, cost, self._part(w)), w.why) for w in self._windows),
-        ]
+        seconds, why = max(0.0, self._held - now), self._held_for
+        if self._resting - now > seconds:
+            seconds, why = self._resting - now, "concurrency"
+        for window in self._windows:
+            if (wait := window.wait(now, cost, self._part(window))) > seconds:
+                seconds, why = wait, window.why
         if self._bucket is not None:
             share = self._share or 1.0
-            waits.append((self._bucket.wait(now, cost, share, share * self._pace.rate), "cost"))
-        seconds, why = max(waits, key=lambda one: one[0])
-        return max(0.0, seconds), why
+            wait = self._bucket.wait(now, cost, share, share * self._pace.rate)
+            if wait > seconds:
+                seconds, why = wait, "cost"
+        return seconds, why
 
     def leave(self, now: float, wall: float, cost: float = 1.0) -> None:
         """A request leaves."""

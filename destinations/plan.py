@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from destinations.forms import moment
 from destinations.hearing import BY_RULES, BY_SOURCE, NO_ACTION, Hearing, named
@@ -48,8 +48,7 @@ class Filtered:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Boarding:
+class Boarding(NamedTuple):
     """The event is to be sent: by which action, as which row."""
 
     action: Action[Any]
@@ -101,8 +100,9 @@ class Plan:
             return Filtered(BY_INTEGRATIONS)
         if instance.skip_bundled and self.titles & _bundled(body):
             return Filtered(SENT_CLIENT_SIDE)
-        if not all(_holds(where, body) for where in instance.filter.where):
-            return Filtered(BY_RULES)
+        for where in instance.filter.where:
+            if not _holds(where, body):
+                return Filtered(BY_RULES)
         for action in self.actions:
             if not named(action, event):
                 continue
@@ -112,14 +112,18 @@ class Plan:
 
     def row(self, action: Action[Any], event: Event, now: float) -> Refused | Boarding:
         """The row of `event` for `action`, or why it cannot be said in the vendor's terms."""
-        body = {name: value for name, value in event.body.items() if name != "_metadata"}
+        body: Mapping[str, Any] = event.body
+        written: bytes | None = event.record.value
+        if "_metadata" in body:
+            body = {name: value for name, value in body.items() if name != "_metadata"}
+            written = None
         try:
             fields = fill(action.fields, body)
         except Unfit as error:
             return Refused(MISSING_FIELD, str(error))
         if action.one_of and not any(name in fields for name in action.one_of):
             return Refused(MISSING_FIELD, f"one of {', '.join(action.one_of)}: none found")
-        row = Row(event.id, event.type, event.name, event.received_at, body, fields)
+        row = Row(event.id, event.type, event.name, event.received_at, body, fields, written)
         return (
             expired(action, row, now)
             or (action.check and action.check(row))
@@ -173,9 +177,11 @@ def consented(body: Mapping[str, Any], categories: tuple[str, ...]) -> bool:
     No categories, or no consent in the event: nothing is enforced. Otherwise all must be true;
     preferences that cannot be read allow nothing.
     """
+    if not categories:
+        return True
     context = body.get("context")
     consent = context.get("consent") if isinstance(context, Mapping) else None
-    if not categories or not isinstance(consent, Mapping):
+    if not isinstance(consent, Mapping):
         return True
     given = consent.get("categoryPreferences")
     if given is None:

@@ -17,7 +17,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from email.utils import formatdate
 from typing import Any, BinaryIO
 
@@ -132,7 +132,7 @@ def app(
         now = clock.now()
         reply, line = practice.answer(heard, fault, now)
         # By the clock that it judges by, as at any vendor's.
-        reply = replace(reply, headers={"Date": formatdate(now, usegmt=True), **reply.headers})
+        reply = reply._replace(headers={"Date": formatdate(now, usegmt=True), **reply.headers})
         if journal is not None:
             journal.write(dumps({"place": practice.name, **line}) + b"\n")
         return await _sent(request, reply, fault)

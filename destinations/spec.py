@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -91,12 +91,12 @@ class VendorSettings(BaseModel):
 Settings = TypeVar("Settings", bound=VendorSettings)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An event mapped to an action's fields.
 
     `id` is the messageId; `event` is the flat Segment event, without what the hub keeps to itself;
-    `received_at` is in seconds since the epoch.
+    `received_at` is in seconds since the epoch; `written` is the event's JSON, where the log has it
+    just so.
     """
 
     id: str
@@ -105,6 +105,12 @@ class Row:
     received_at: float
     event: Mapping[str, Any]
     fields: Mapping[str, Any]
+    written: bytes | None = None
+
+    @property
+    def json(self) -> bytes:
+        """The event as JSON."""
+        return dumps(self.event) if self.written is None else self.written
 
 
 @dataclass(frozen=True, slots=True)

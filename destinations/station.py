@@ -21,7 +21,7 @@ from destinations.happenings import Happenings
 from destinations.item import Doomed, Item, origin
 from destinations.lanes import Lane, Lanes, State
 from destinations.limiter import Why
-from destinations.outcome import Outcome, Refused
+from destinations.outcome import Outcome, Refused, different
 from destinations.parking import Parking
 from destinations.plan import DUPLICATE, Boarding, Filtered, Plan, expired
 from destinations.progress import Progress, Recovered
@@ -190,12 +190,9 @@ class Station:
             self._lanes.release(action, 1)
         while self._open(now):
             bus = self._batcher.depart_full(may_go)
-            if bus is None and seats and len(self._batcher) < STOP:
-                lane = self._lanes.board(now)
-                if lane is not None:
-                    seats -= 1
-                    self._seat(lane, now, wall, doomed)
-                    continue
+            if bus is None and (seated := self._board(seats, now, wall, doomed)):
+                seats -= seated
+                continue
             bus = bus or self._batcher.depart(now, may_go, idle=self._on_the_road == 0)
             if bus is None:
                 break
@@ -209,6 +206,19 @@ class Station:
             buses.append(bus)
         self._tell_limited(limited, now)
         return Departures(buses, doomed, 0.0 if not seats else self._next_look(now))
+
+    def _board(self, seats: int, now: float, wall: float, doomed: list[Doomed]) -> int:
+        """Seat heads until one more bus is full, or there is no seat or no head; how many."""
+        full, most = self._batcher.full, min(seats, STOP - len(self._batcher))
+        seated = accepted = 0
+        while seated < most and self._batcher.full == full:
+            lane = self._lanes.board(now)
+            if lane is None:
+                break
+            seated += 1
+            accepted += self._seat(lane, now, wall, doomed)
+        self._tells.accepted(accepted)
+        return seated
 
     def _open(self, now: float) -> bool:
         """Whether the gate lets a request leave and there is room on the road."""
@@ -236,7 +246,8 @@ class Station:
 
         return seconds
 
-    def _seat(self, lane: Lane[Item], now: float, wall: float, doomed: list[Doomed]) -> None:
+    def _seat(self, lane: Lane[Item], now: float, wall: float, doomed: list[Doomed]) -> bool:
+        """A seat for a head, or why not; whether it is to be delivered, and was not before."""
         item = lane.head
         item.lane = lane
         verdict: Filtered | Refused | Boarding
@@ -246,15 +257,16 @@ class Station:
                 verdict = self._consequences.dares(item, verdict, wall) or verdict
             if isinstance(verdict, Boarding):
                 item.boarding = verdict
-                if not self.gate.bars.seat(verdict.action.name, now):
+                action, row = verdict
+                if not self.gate.bars.seat(action.name, now):
                     self._consequences.hold(item, now)
-                    return
-                self._batcher.board(item, now)
+                    return False
+                self._batcher.board(item, action, row, now)
         except orjson.JSONDecodeError as error:
             # Like a record without headers: nobody can say it, nor can a dead letter hold it.
             self._tells.stumbled("a record that is no event was left out", error)
             self._consequences.finished(item)
-            return
+            return False
         except Exception as error:
             # A vendor's own function broke on this event; the next one must not wait for the mend.
             self._tells.broke("mapping", error)
@@ -262,16 +274,17 @@ class Station:
             verdict = Refused("bug_in_mapping", f"our own fault: {type(error).__name__}")
         if isinstance(verdict, Filtered):
             self._consequences.filtered(item, verdict.reason)
-            return
-        if not item.accepted:
-            item.accepted = True
-            self._tells.accepted()
+            return False
         if isinstance(verdict, Refused):
             self._tells.refused(verdict.code)
             doomed.append(Doomed(item, verdict.code, verdict.reason))
+        is_new, item.accepted = not item.accepted, True
+        return is_new
 
     def _in_time(self, bus: Bus[Item], wall: float, doomed: list[Doomed]) -> list[Item]:
         """The riders that are not too old by now; a limit can hold a bus for hours."""
+        if bus.action.max_age is None:
+            return bus.riders
         staying = []
         for item in bus.riders:
             late = expired(bus.action, item.row, wall)
@@ -301,7 +314,7 @@ class Station:
         elif self.gate.bars.on(bus.action.name):
             for item in self._batcher.unload(bus.action):
                 self._consequences.hold(item, now)
-        refused = all(isinstance(o, Refused) and not o.named for o in outcomes)
+        refused = all(isinstance(o, Refused) and not o.named for o in different(outcomes))
         if bus.action.batch.atomic and len(bus.riders) > 1 and refused:
             # All or none, and nobody was named: the culprit is found by halving. Riders whose
             # partition has moved meanwhile are their new owner's.

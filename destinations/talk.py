@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import orjson
 
@@ -21,13 +22,14 @@ MAX_REPLY = 1_048_576
 The rest is left, and the reply then reads as no JSON.
 """
 
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 class Unreadable(Exception):
     """A reply that is not what was promised; the engine makes it a failure, never a success."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request. `timeout` in seconds; `public_only` refuses private addresses (SSRF).
 
     `max_reply`: bytes of the reply that are read (a property catalogue outgrows the usual bound).
@@ -35,7 +37,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NO_HEADERS
     body: bytes = b""
     timeout: float = 10.0
     public_only: bool = False
@@ -46,12 +48,11 @@ class Request:
         return _json(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One HTTP reply; header names are lower case."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NO_HEADERS
     body: bytes = b""
 
     @property

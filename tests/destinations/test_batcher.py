@@ -32,6 +32,11 @@ def rider(
     return Rider(of, Row(f"m{number}", "track", "Bought", 0.0, {}, fields))
 
 
+def board(batcher: Batcher[Rider], one: Rider, now: float) -> None:
+    """They take a seat for their own action and row."""
+    batcher.board(one, one.action, one.row, now)
+
+
 def free(_: Action[Any]) -> bool:
     """No limit."""
     return True
@@ -81,7 +86,7 @@ def test_all_bounds_hold_and_nobody_is_lost(
     boarded, left, gone = [], [], 0
     for number, (which, group, unique, weight, go) in enumerate(asked):
         boarded.append(rider(number, actions[which], group, unique, weight))
-        batcher.board(boarded[-1], 0.0)
+        board(batcher, boarded[-1], 0.0)
         if leaving and go and (bus := batcher.depart(0.0, free, idle=False)) is not None:
             left.append(bus)
             gone += len(bus.riders)
@@ -105,7 +110,7 @@ def test_a_bus_may_be_filled_to_the_last_byte() -> None:
     of = action(batch=Batch(rows=9, bytes=10, weigh=lambda row: int(row.fields["weight"])))
     batcher: Batcher[Rider] = Batcher(1.0)
     for number in range(3):
-        batcher.board(rider(number, of, weight=5), 0.0)
+        board(batcher, rider(number, of, weight=5), 0.0)
 
     assert ["m0", "m1"] == ids(batcher.depart_full(free))
     assert None is ids(batcher.depart_full(free))
@@ -115,8 +120,8 @@ def test_a_bus_waits_for_company() -> None:
     """One that is not full leaves when its first rider has waited `linger`, not before."""
     of = action(batch=Batch(rows=3))
     batcher: Batcher[Rider] = Batcher(2.0)
-    batcher.board(rider(0, of), 10.0)
-    batcher.board(rider(1, of), 11.0)
+    board(batcher, rider(0, of), 10.0)
+    board(batcher, rider(1, of), 11.0)
 
     assert None is batcher.depart(11.9, free, idle=False)
     assert 0.5 == batcher.next_departure(11.5, no_wait)
@@ -128,8 +133,8 @@ def test_a_full_bus_does_not_wait() -> None:
     """With the last seat taken it leaves at once."""
     of = action(batch=Batch(rows=2))
     batcher: Batcher[Rider] = Batcher(60.0)
-    batcher.board(rider(0, of), 0.0)
-    batcher.board(rider(1, of), 0.0)
+    board(batcher, rider(0, of), 0.0)
+    board(batcher, rider(1, of), 0.0)
 
     assert 0.0 == batcher.next_departure(0.0, no_wait)
     assert ["m0", "m1"] == ids(batcher.depart(0.0, free, idle=False))
@@ -138,7 +143,7 @@ def test_a_full_bus_does_not_wait() -> None:
 def test_a_quiet_hub_adds_no_delay() -> None:
     """With nothing on the road a lone rider leaves at once."""
     batcher: Batcher[Rider] = Batcher(60.0)
-    batcher.board(rider(0, action(batch=Batch(rows=9))), 0.0)
+    board(batcher, rider(0, action(batch=Batch(rows=9))), 0.0)
 
     assert ["m0"] == ids(batcher.depart(0.0, free, idle=True))
 
@@ -147,8 +152,8 @@ def test_a_limit_holds_full_and_other_buses() -> None:
     """What may not go stays, and the next look is when the limit ends."""
     one, many = action("one"), action("many", batch=Batch(rows=9))
     batcher: Batcher[Rider] = Batcher(2.0)
-    batcher.board(rider(0, one), 0.0)
-    batcher.board(rider(1, many), 0.0)
+    board(batcher, rider(0, one), 0.0)
+    board(batcher, rider(1, many), 0.0)
 
     assert None is batcher.depart(9.0, held, idle=True)
     assert 2 == len(batcher)
@@ -160,8 +165,8 @@ def test_one_actions_limit_does_not_hold_anothers_buses() -> None:
     """Behind a held action the other one's buses leave, and are not forgotten in the next look."""
     one, two = action("one"), action("two", batch=Batch(rows=2))
     batcher: Batcher[Rider] = Batcher(2.0)
-    batcher.board(rider(0, one), 0.0)
-    batcher.board(rider(1, two), 0.0)
+    board(batcher, rider(0, one), 0.0)
+    board(batcher, rider(1, two), 0.0)
 
     assert 2.0 == batcher.next_departure(0.0, lambda of: 3_600.0 if of is one else 0.0)
     assert ["m1"] == ids(batcher.depart(2.0, lambda of: of is two, idle=False))
@@ -172,7 +177,7 @@ def test_who_waits_longest_leaves_first() -> None:
     one, two = action("one"), action("two")
     batcher: Batcher[Rider] = Batcher(2.0)
     for number, of in enumerate([two, one, two, one]):
-        batcher.board(rider(number, of), float(number))
+        board(batcher, rider(number, of), float(number))
 
     assert [["m0"], ["m1"], ["m2"], ["m3"]] == [ids(batcher.depart_full(free)) for _ in range(4)]
 
@@ -182,7 +187,7 @@ def test_halves_of_a_sunk_bus_go_before_others() -> None:
     of = action(batch=Batch(rows=5, atomic=True))
     batcher: Batcher[Rider] = Batcher(2.0)
     for number in range(10):
-        batcher.board(rider(number, of), 0.0)
+        board(batcher, rider(number, of), 0.0)
     sunk = batcher.depart_full(free)
     assert sunk is not None
     batcher.split(sunk)
@@ -212,7 +217,7 @@ def test_who_is_dropped_gets_off(gone: set[int]) -> None:
     full, part = action("full", batch=Batch(rows=2)), action("part", batch=Batch(rows=99))
     batcher: Batcher[Rider] = Batcher(0.0)
     for number in range(12):
-        batcher.board(rider(number, full if number < 6 else part), 0.0)
+        board(batcher, rider(number, full if number < 6 else part), 0.0)
     batcher.drop(lambda one: int(one.row.id[1:]) in gone)
     size, left = len(batcher), []
     while (bus := batcher.depart(0.0, free, idle=True)) is not None:
@@ -229,6 +234,6 @@ def test_rows_are_weighed_by_what_is_sent() -> None:
     row = Row("m", "track", "", 0.0, {"whole": "event"}, {"email": "a@b.example"})
     bare = Row("m", "track", "", 0.0, {"whole": "event"}, {})
 
-    assert 7 == weigh(action(batch=Batch(weigh=lambda _: 7)), row)
-    assert len(orjson.dumps(row.fields)) == weigh(action(), row)
-    assert len(orjson.dumps(bare.event)) == weigh(action(), bare)
+    assert 7 == weigh(Batch(weigh=lambda _: 7), row)
+    assert len(orjson.dumps(row.fields)) == weigh(Batch(), row)
+    assert len(orjson.dumps(bare.event)) == weigh(Batch(), bare)

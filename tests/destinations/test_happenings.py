@@ -27,7 +27,7 @@ def tells(metrics: Metrics) -> Happenings:
 @pytest.mark.parametrize(
     ("happening", "said", "metric", "labels", "value"),
     [
-        ("accepted", (), "accepted_total", {}, 1.0),
+        ("accepted", (1,), "accepted_total", {}, 1.0),
         ("filtered", ("by_rules",), "filtered_total", {"reason": "by_rules"}, 1.0),
         ("left", (7,), "batch_rows_sum", {}, 7.0),
         ("left", (7,), "in_flight", {}, 7.0),
@@ -62,7 +62,7 @@ def test_a_happening_is_counted(
 def test_normal_operation_logs_nothing(tells: Happenings) -> None:
     """Taking, sending, delivering, retrying and waiting make no line."""
     with capture_logs() as logs:
-        tells.accepted()
+        tells.accepted(1)
         tells.filtered("by_rules")
         tells.left(1)
         tells.back("send", 1, 0.1)

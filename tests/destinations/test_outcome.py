@@ -7,7 +7,15 @@ from typing import Any, get_args
 
 import pytest
 
-from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
+from destinations.outcome import (
+    Barred,
+    Busy,
+    Delivered,
+    Failed,
+    Outcome,
+    Refused,
+    different,
+)
 
 ONE_OF_EACH = (Delivered(), Busy(3.0), Failed("timeout"), Refused("a", "b"), Barred("a", "b"))
 
@@ -32,3 +40,10 @@ def test_an_outcome_is_a_value(outcome: Any) -> None:
 def test_a_bar_is_no_matter_of_the_token_unless_said() -> None:
     """Only a vendor that knows a new token helps has the engine ask for one."""
     assert not Barred("missing_scope", "the app may not").stale_token
+
+
+def test_what_rows_share_is_asked_once() -> None:
+    """Each object once, in the order in which they first stand; equal ones are not compared."""
+    one, other = Delivered(), Refused("invalid", "no")
+
+    assert [one, other] == different([one, one, other, one])
