@@ -12,7 +12,16 @@ from typing import Any
 
 from destinations import ledger
 from destinations.item import Item
-from destinations.ledger import LINES, Line, Page, entry_of, filtered_line, line_of
+from destinations.ledger import (
+    LINES,
+    Line,
+    Page,
+    entry_of,
+    filtered_line,
+    line_of,
+    offsets_of,
+    shared_line,
+)
 from destinations.progress import Progress
 from destinations.ranges import Range, joined
 from hub.log import Entry
@@ -20,13 +29,17 @@ from hub.log import Entry
 
 @dataclass(slots=True)
 class Leaf:
-    """Lines of one partition, and the offsets that are finished once they are durable."""
+    """Lines of one partition, and the offsets that are finished once they are durable.
+
+    `told`: of how many events the lines tell.
+    """
 
     progress: Progress
     lines: list[Line] = field(default_factory=list)
     filtered: dict[str, list[Range]] = field(default_factory=lambda: defaultdict(list))
     events: list[Range] = field(default_factory=list)
     parked: list[int] = field(default_factory=list)
+    told: int = 0
 
     def __len__(self) -> int:
         """Ranges of `events`, and offsets of `parked`, that it finishes."""
@@ -39,7 +52,7 @@ class Leaf:
             if line["outcome"] == ledger.SENDING and page is not None:
                 progress.intends(line["offset"], page)
             else:
-                progress.heard(line["offset"])
+                progress.heard(offset for offset, _ in offsets_of(line))
         for first, end in self.events:
             progress.events.finish(first, end)
         for offset in self.parked:
@@ -75,6 +88,23 @@ class Book:
         if item.in_doubt:
             told["in_doubt"] = True
         self._write(item, outcome, told)
+
+    def delivered(self, items: Sequence[Item], **told: Any) -> None:
+        """Items that were taken from `events` and that one request delivered at its first attempt.
+
+        Those of one partition are one line.
+        """
+        by_progress: dict[Progress, list[Item]] = defaultdict(list)
+        for item in items:
+            by_progress[item.progress].append(item)
+        for progress, all_ in by_progress.items():
+            for first in range(0, len(all_), LINES):
+                some = all_[first : first + LINES]
+                leaf = self._leaf(progress)
+                leaf.events += [(item.offset, item.offset + 1) for item in some]
+                line = shared_line((item.event for item in some), ledger.DELIVERED, **told)
+                self._add(leaf, line, len(some))
+        self._waiting += len(items)
 
     def moves(self, item: Item, parked: int) -> None:
         """The item's event waits in `parked` from now on, and not in `events`."""
@@ -137,10 +167,13 @@ class Book:
             self._waiting += 1
 
     def _write(self, item: Item, outcome: str, told: dict[str, Any]) -> None:
-        leaf = self._leaf(item.progress)
-        leaf.lines.append(line_of(item.event, outcome, **told))
-        if len(leaf.lines) >= LINES:
-            self._full.append(self._open.pop(item.progress))
+        self._add(self._leaf(item.progress), line_of(item.event, outcome, **told), 1)
+
+    def _add(self, leaf: Leaf, line: Line, events: int) -> None:
+        leaf.lines.append(line)
+        leaf.told += events
+        if leaf.told >= LINES:
+            self._full.append(self._open.pop(leaf.progress))
 
     def _leaf(self, progress: Progress) -> Leaf:
         leaf = self._open.get(progress)

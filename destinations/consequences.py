@@ -12,7 +12,7 @@ from destinations.gate import Gate
 from destinations.happenings import Happenings
 from destinations.item import Doomed, Item
 from destinations.lanes import Lanes, State
-from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused
+from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused, different
 from destinations.parking import Parking
 from destinations.plan import EXPIRED, IN_DOUBT, PATIENCE_EXHAUSTED, Boarding, Plan
 from destinations.talk import Reply
@@ -58,18 +58,22 @@ class Consequences:
         An answer that comes after its partition moved changes nothing: the new owner sends again.
         """
         answer = self._plan.answer(reply)
+        name = bus.action.name
+        if set(different(outcomes)) == {Delivered()}:
+            self._delivered(name, bus.riders, answer, wall)
+            return []
         doomed = []
         for item, outcome in zip(bus.riders, outcomes, strict=True):
             if isinstance(outcome, Delivered):
-                self._tells.delivered(bus.action.name, wall - item.event.received_at)
+                self._tells.delivered(name, [wall - item.event.received_at])
             if item.progress.gone:
                 continue
             match self._after_bounces(item, outcome):
                 case Delivered(note):
                     if note:
-                        self._tells.noted(bus.action.name, note)
+                        self._tells.noted(name, note)
                     told = {"note": note, **answer} if note else answer
-                    self._ends(item, ledger.DELIVERED, wall, action=bus.action.name, **told)
+                    self._ends(item, ledger.DELIVERED, wall, action=name, **told)
                 case Busy():
                     item.alight()
                     self._lanes.again(item.lane, now)
@@ -84,6 +88,20 @@ class Consequences:
                     self._tells.refused(code)
                     doomed.append(Doomed(item, code, reason, reply))
         return doomed
+
+    def _delivered(
+        self, action: str, items: Sequence[Item], answer: dict[str, int | str], wall: float
+    ) -> None:
+        """All riders at once, as most requests end."""
+        self._tells.delivered(action, [wall - item.event.received_at for item in items])
+        told = {"action": action, "attempts": 0, "at": int(wall * 1000), **answer}
+        ours = [item for item in items if not item.progress.gone]
+        fresh = [item for item in ours if item.fresh]
+        self._book.delivered(fresh, **told)
+        for item in ours:
+            if not item.fresh:
+                self._book.ends(item, ledger.DELIVERED, **{**told, "attempts": item.attempts})
+            self._moves_on(item)
 
     def dares(self, item: Item, boarding: Boarding, wall: float) -> Refused | None:
         """A refusal when the item may have been taken already and must not be sent twice."""

@@ -69,10 +69,11 @@ class Happenings:
         self._in_flight.dec(rows)
         self._metrics.destination_request_seconds.labels(self._name, action).observe(seconds)
 
-    def delivered(self, action: str, delay: float) -> None:
-        """The vendor took an event, `delay` seconds after ingest accepted it."""
-        self._metrics.destination_delivered.labels(self._name, action).inc()
-        self._delay.observe(max(0.0, delay))
+    def delivered(self, action: str, delays: Collection[float]) -> None:
+        """The vendor took events, each so many seconds after ingest accepted it."""
+        self._metrics.destination_delivered.labels(self._name, action).inc(len(delays))
+        for delay in delays:
+            self._delay.observe(max(0.0, delay))
 
     def noted(self, action: str, note: str) -> None:
         """The vendor took an event and dropped a part of it."""

@@ -48,6 +48,11 @@ class Item:
     def row(self) -> Row:
         return self._boarded().row
 
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing has happened to it yet that the ledger would have to tell."""
+        return not self.attempts and not self.in_doubt and self.parked is None
+
     def alight(self) -> None:
         """Forget what boarding parsed: a backlog that waits must stay small."""
         self.boarding = None

@@ -8,7 +8,7 @@ delivery. Shape: `schemas/delivery.json`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ FINAL = frozenset({DELIVERED, FILTERED, REFUSED, EXPIRED})
 """The outcomes after which nothing more comes, unless a person asks for it."""
 
 LINES = 1_000
-"""Lines of one page: a quarter of a megabyte."""
+"""Events that one page tells of, and those that one line does: a quarter of a megabyte."""
 
 Line = Mapping[str, Any]
 
@@ -63,6 +63,12 @@ def line_of(event: Event, outcome: str, **told: Any) -> dict[str, Any]:
     }
 
 
+def shared_line(events: Iterable[Event], outcome: str, **told: Any) -> dict[str, Any]:
+    """One line for events that one request brought to the same end; `page_of` makes them many."""
+    each = [(one.record.offset, one.id, one.source, int(one.received_at * 1000)) for one in events]
+    return {"events": each, "outcome": outcome, **told}
+
+
 def filtered_line(code: str, ranges: Sequence[Range]) -> dict[str, Any]:
     """One line for many events that an instance is not to deliver: they cost next to nothing."""
     return {"offsets": ranges, "outcome": FILTERED, "code": code}
@@ -70,6 +76,8 @@ def filtered_line(code: str, ranges: Sequence[Range]) -> dict[str, Any]:
 
 def offsets_of(line: Line) -> Sequence[Range]:
     """The offsets that a line is about."""
+    if "events" in line:
+        return [(offset, offset + 1) for offset, *_ in line["events"]]
     ranges: Sequence[Range] | None = line.get("offsets")
     return ((line["offset"], line["offset"] + 1),) if ranges is None else ranges
 
@@ -96,10 +104,20 @@ def entry_of(page: Page, key: bytes) -> Entry:
 
 
 def page_of(record: Record) -> Page:
-    """The page of a record that `entry_of` made; `at` is the record's.
+    """The page of a record that `entry_of` made, with a line for each event; `at` is the record's.
 
     Raises ValueError or KeyError for what it did not make.
     """
     told = orjson.loads(record.value)
     replay = dict(record.headers).get("replay", b"").decode()
-    return Page(told["destination"], told["partition"], record.at, told["lines"], replay)
+    lines = [one for line in told["lines"] for one in _unshared(line)]
+    return Page(told["destination"], told["partition"], record.at, lines, replay)
+
+
+def _unshared(line: Line) -> Iterator[Line]:
+    if "events" not in line:
+        yield line
+        return
+    shared = {name: value for name, value in line.items() if name != "events"}
+    for offset, id, source, received_at in line["events"]:  # noqa: A001 - the line's name for it
+        yield {"offset": offset, "id": id, "source": source, "received_at": received_at, **shared}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from destinations.note import Note, written
@@ -62,9 +62,11 @@ class Progress:
         """The intent to send the event at `offset` stands at `page` of `deliveries`."""
         self._intents.setdefault(offset, page)
 
-    def heard(self, offset: int) -> None:
-        """What came of the intent is written, too."""
-        self._intents.pop(offset, None)
+    def heard(self, offsets: Iterable[int]) -> None:
+        """What came of these intents, if there were any, is written, too."""
+        if self._intents:
+            for offset in offsets:
+                self._intents.pop(offset, None)
 
     def paged(self, page: int) -> None:
         """All up to `page` of `deliveries` is in this progress."""

@@ -10,9 +10,10 @@ import schemas
 from destinations import ledger
 from destinations.book import Book
 from destinations.item import Item
-from destinations.ledger import LINES
+from destinations.ledger import LINES, page_of
 from destinations.progress import Progress, Recovered
 from hub.event import Event
+from hub.log import Record
 from tests.destinations.invented import NOW, record
 
 SCHEMAS = schemas.load()
@@ -67,6 +68,45 @@ def test_what_is_filtered_is_one_line() -> None:
         (line["code"], line["offsets"]) for line in page["lines"]
     ]
     assert 52 == place
+
+
+def test_what_one_request_delivered_is_one_line() -> None:
+    """It names each event; who reads the page finds a line for each, as if they were told apart."""
+    progress, book = Progress(3), Book("crm")
+    items = begun(progress, 5, 7)
+    book.delivered(items, action="send", attempts=0, at=1)
+    for item in items:
+        book.ends(item, ledger.DELIVERED, action="send", attempts=0, at=1)
+    (leaf,) = book.leaves()
+    entry = book.entry(leaf, NOW)
+    book.put_back([leaf])
+    ((page,), place) = written(book), progress.events.place
+
+    assert entry is not None
+    lines = page_of(Record("deliveries", 3, 0, entry.key, entry.value, entry.headers, NOW)).lines
+    assert [1 + 2, 8] == [len(page["lines"]), place]
+    assert list(lines[:2]) == list(lines[2:])
+
+
+def test_a_line_is_bounded() -> None:
+    """However many rode together, a line names so many, and its page takes no more."""
+    book = Book("crm")
+    book.delivered(begun(Progress(0), *range(LINES + 1)), action="send", attempts=0, at=1)
+
+    assert [LINES, 1] == [len(page["lines"][0]["events"]) for page in written(book)]
+
+
+def test_what_was_begun_is_heard_of_by_all_that_rode() -> None:
+    """An intent whose call delivered is in doubt no longer, also where many share a line."""
+    progress, book = Progress.of(0, Recovered(place=0)), Book("crm")
+    items = begun(progress, 0, 1)
+    for item in items:
+        book.goes_on(item, ledger.SENDING, action="send", at=1)
+    written(book)
+    book.delivered(items, action="send", attempts=0, at=2)
+    written(book)
+
+    assert {} == progress._intents
 
 
 def test_a_page_is_bounded() -> None:

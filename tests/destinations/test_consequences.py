@@ -10,7 +10,7 @@ from destinations.batcher import Bus
 from destinations.item import Item
 from destinations.outcome import Failed, Outcome
 from destinations.progress import Recovered
-from destinations.spec import Idempotency
+from destinations.spec import Batch, Idempotency
 from tests.destinations.day import Day, delivered
 from tests.destinations.invented import action, plan, record
 
@@ -34,6 +34,7 @@ def lines(day: Day) -> list[tuple[str, object]]:
         (line["outcome"], line.get("code") or line.get("in_doubt"))
         for page in day.pages
         for line in page["lines"]
+        for _ in line.get("events", [line])
     ]
 
 
@@ -123,3 +124,18 @@ def test_a_call_that_a_kill_cut_off_is_a_doubt(choice: str, ends: tuple[str, obj
     day.run()
 
     assert {ends, ("delivered", None)} == set(lines(day))
+
+
+def test_who_rode_with_others_is_told_apart_where_it_has_a_history() -> None:
+    """What was delivered at once shares a line; who had failed before has its own attempts told."""
+    batch = Batch(rows=2)
+    day = Day(plan(action(batch=batch), linger=0.0), answers(KNOWN))
+    day.take(record(0, "u0"))
+    day.run(until=0.5)
+    day.take(record(1, "u1"), record(2, "u2"), record(3, "u0"))
+    day.run()
+
+    told = [line for page in day.pages for line in page["lines"] if "events" in line]
+    alone = [line for page in day.pages for line in page["lines"] if "offset" in line]
+    assert {1, 2, 3} == {offset for line in told for offset, *_ in line["events"]}
+    assert [("failed", 1), ("delivered", 1)] == [(one["outcome"], one["attempts"]) for one in alone]

@@ -33,9 +33,9 @@ def tells(metrics: Metrics) -> Happenings:
         ("left", (7,), "in_flight", {}, 7.0),
         ("back", ("send", 7, 0.5), "in_flight", {}, -7.0),
         ("back", ("send", 7, 0.5), "request_seconds_sum", {"action": "send"}, 0.5),
-        ("delivered", ("send", 3.0), "delivered_total", {"action": "send"}, 1.0),
-        ("delivered", ("send", 3.0), "delay_seconds_sum", {}, 3.0),
-        ("delivered", ("send", -3.0), "delay_seconds_sum", {}, 0.0),
+        ("delivered", ("send", [3.0]), "delivered_total", {"action": "send"}, 1.0),
+        ("delivered", ("send", [3.0]), "delay_seconds_sum", {}, 3.0),
+        ("delivered", ("send", [-3.0]), "delay_seconds_sum", {}, 0.0),
         ("retried", ("timeout",), "retried_total", {"code": "timeout"}, 1.0),
         ("refused", ("bad",), "refused_total", {"code": "bad"}, 1.0),
         ("buried", ("bad", "m1", "is bad"), "dead_lettered_total", {"code": "bad"}, 1.0),
@@ -66,7 +66,7 @@ def test_normal_operation_logs_nothing(tells: Happenings) -> None:
         tells.filtered("by_rules")
         tells.left(1)
         tells.back("send", 1, 0.1)
-        tells.delivered("send", 1.0)
+        tells.delivered("send", [1.0])
         tells.retried("timeout")
         tells.refused("bad")
         tells.limited(1.0, "window")

@@ -60,4 +60,5 @@ def test_a_fresh_item_was_not_tried() -> None:
     """No attempt, no bounce, no first time."""
     item = Item(event(), Progress(0), 0)
 
+    assert item.fresh
     assert (0, 0, None, False) == (item.attempts, item.bounces, item.first_at, item.accepted)

@@ -36,7 +36,7 @@ def test_an_intent_holds_the_ledgers_place() -> None:
     progress.paged(10)
     progress.paged(12)
     held = read((progress.written(0.0) or (0, ""))[1], 0).ledger
-    progress.heard(7)
+    progress.heard([7])
 
     assert 10 == held
     assert 13 == read((progress.written(0.0) or (0, ""))[1], 0).ledger

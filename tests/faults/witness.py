@@ -99,6 +99,8 @@ async def told(log: Log) -> dict[str, dict[Place, frozenset[str]]]:
 def _offsets(line: dict[str, Any]) -> list[int]:
     if "offset" in line:
         return [line["offset"]]
+    if "events" in line:
+        return [offset for offset, *_ in line["events"]]
     return [offset for first, end in line["offsets"] for offset in range(first, end)]
 
 
