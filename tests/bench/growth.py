@@ -74,12 +74,12 @@ def _shaped(shape: Shape, along: str, point: int, most: float) -> Shape:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a round of delivery finds; `behind` are events that come after those delivered."""
+    """What a round of delivery finds; `backlog` are events after those that are measured."""
 
     users: int = USERS
     partitions: int = PARTITIONS
     destinations: int = 1
-    behind: int = 0
+    backlog: int = 0
 
     @property
     def count(self) -> int:
@@ -113,7 +113,7 @@ async def _round(bench: Bench, hub: Hub, taker: Vendor, scene: Scene) -> Reading
     count = int(bench.size * scene.count)
     async with hub.log() as log:
         left = await hub.lag(log) // scene.destinations
-    await filled(bench, hub, max(0, count + scene.behind - left), scene.users)
+    await filled(bench, hub, max(0, count + scene.backlog - left), scene.users)
     return await delivered(hub, taker, count, scene.destinations)
 
 
@@ -149,7 +149,7 @@ CURVES: Mapping[str, Callable[[Bench, str], AsyncIterator[Curve]]] = {
     "delivery-partitions": partial(delivery, along="partitions", points=SPLITS),
     "delivery-destinations": partial(delivery, along="destinations", points=(1, 2, 5, 10, 20)),
     "delivery-backlog": partial(
-        backlog, along="behind", points=(0, 10_000, 100_000, 1_000_000, 10_000_000)
+        backlog, along="backlog", points=(0, 10_000, 100_000, 1_000_000, 10_000_000)
     ),
 }
 """By name: curves of the log that is asked for."""

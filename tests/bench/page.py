@@ -144,9 +144,10 @@ def write(told: Told, path: Path = PAGE) -> None:
     """Put a run between the page's marks."""
     before, _, rest = path.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
+    rounds = len(told["growth"][0]["points"][0]["values"])
     found = (
         BEGIN,
-        machine(told),
+        f"{machine(told)} Rounds of each point: {rounds}.",
         f"## Curves\n\n{curves(told)}",
         f"## The plan\n\n{planned(told)}",
         END,

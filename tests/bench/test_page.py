@@ -8,7 +8,13 @@ from typing import Any
 from tests.bench.growth import LOAD
 from tests.bench.page import BEGIN, END, PAGE, measured, write
 
-POINT = {"min": 1.0, "max": 50.0, "store_us": 4.0, "events_per_second": 1_000.0}
+POINT = {
+    "values": [1.0, 20.0, 50.0],
+    "min": 1.0,
+    "max": 50.0,
+    "store_us": 4.0,
+    "events_per_second": 1_000.0,
+}
 TOLD: dict[str, Any] = {
     "machine": {
         "at": "2026-11-22T12:00:00Z",
