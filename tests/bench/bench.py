@@ -82,23 +82,20 @@ class Bench:
         """What came of a load from a process of its own."""
         there = await contender.count() if contender.count else 0
         commits = contender.commits() if contender.commits else 0
-        store = contender.store.cpu if contender.store else 0.0
-        spent = contender.server.cpu
+        store = contender.store.pid if contender.store else None
         told = await asked(
             *("tests.bench.load", contender.server.url, contender.key),
             *("--batch", shape.batch, "--connections", shape.connections, "--rate", shape.rate),
             *("--users", shape.users, "--sources", contender.sources),
-            *("--seconds", seconds or self.seconds),
+            *("--seconds", seconds or self.seconds, "--watch", contender.server.pid, store or 0),
         )
-        spent = contender.server.cpu - spent
-        store = contender.store.cpu - store if contender.store else 0.0
         commits = contender.commits() - commits if contender.commits else 0
         kept = await contender.count() - there if contender.count else told["events"]
         return Reading(
             events=told["events"],
             seconds=told["seconds"],
-            cpu=spent,
-            store=store,
+            cpu=told["watched"][0],
+            store=told["watched"][1],
             load=told["cpu"],
             lost=max(0, told["events"] - kept),
             refused=told["refused"],

@@ -14,8 +14,9 @@ import aiohttp
 from tests.bench.bench import Bench
 from tests.bench.filling import fill
 from tests.bench.hub import PARTITIONS, Hub
-from tests.bench.processes import Server, cpu, free_ports, server
+from tests.bench.processes import Server, free_ports, server
 from tests.bench.reading import Reading
+from tests.bench.spent import cpu
 
 PAUSE = 0.02
 USERS = 5_000

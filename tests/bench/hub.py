@@ -13,7 +13,8 @@ from hub.log import EVENTS, Log, StreamStatus
 from hub.log.opening import open_log
 from hub.log.settings import KafkaLog, LogSettings, SqliteLog
 from tests.bench.events import keys_of
-from tests.bench.processes import Server, cpu, free_ports, server
+from tests.bench.processes import Server, free_ports, server
+from tests.bench.spent import cpu
 from tests.kafka.broker import Broker
 
 PARTITIONS = 8
@@ -41,7 +42,11 @@ class Store:
     @property
     def cpu(self) -> float:
         """CPU-seconds of the broker; SQLite works in the hub's own processes."""
-        return cpu(self.broker.pid) if self.broker else 0.0
+        return cpu(self.pid)
+
+    @property
+    def pid(self) -> int | None:
+        return self.broker.pid if self.broker else None
 
 
 @dataclass(slots=True)

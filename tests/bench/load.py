@@ -19,6 +19,7 @@ import orjson
 import uvloop
 
 from tests.bench.events import Events, keys_of
+from tests.bench.spent import cpu
 
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 HEAD_END = b"\r\n\r\n"
@@ -117,7 +118,7 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
     load.senders = {
         Sender(load, load.begin - gap * n / asked.connections) for n in range(asked.connections)
     }
-    began, spent = time.monotonic(), time.process_time()
+    began, spent, watched = time.monotonic(), time.process_time(), list(map(cpu, asked.watch))
     for sender in list(load.senders):
         await loop.create_connection(partial(_same, sender), where.hostname, where.port)
     async with asyncio.timeout(seconds + ANSWER_SECONDS):
@@ -128,6 +129,7 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
         "refused": load.refused * asked.batch,
         "seconds": time.monotonic() - began,
         "cpu": time.process_time() - spent,
+        "watched": [cpu(pid) - then for pid, then in zip(asked.watch, watched, strict=True)],
         "delays": {f"p{100 * q:g}": quantile(load.delays, q) for q in (0.5, 0.99, 0.999)},
     }
 
@@ -154,6 +156,9 @@ def main() -> None:
     )
     parser.add_argument("--users", type=int, default=5_000)
     parser.add_argument("--sources", type=int, default=1, help="take turns")
+    parser.add_argument(
+        "--watch", type=int, nargs="*", default=[], help="processes whose CPU is told"
+    )
     print(orjson.dumps(uvloop.run(run(parser.parse_args()))).decode())  # noqa: T201 - its result
 
 

@@ -7,8 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 
 import aiohttp
 import orjson
+
+from tests.bench.spent import cpu, tree
 
 HOUSE = Path(__file__).parents[2]
 START_SECONDS = 90.0
@@ -37,25 +38,6 @@ class Server:
     def memory(self) -> int:
         """Bytes resident now, of all its processes."""
         return sum(_resident(pid) for pid in tree(self.pid))
-
-
-def cpu(pid: int | None) -> float:
-    """CPU-seconds, user's and system's, that a process and those it began have spent."""
-    return sum(_spent(one) for one in tree(pid)) if pid else 0.0
-
-
-def tree(pid: int) -> Iterator[int]:
-    """A process and all that it began and that live."""
-    yield pid
-    for told in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in told.read_text().split():
-            yield from tree(int(child))
-
-
-def _spent(pid: int) -> float:
-    # The number of another process's clock, as clock_getcpuclockid(3) makes it on Linux: it counts
-    # nanoseconds, of threads that ended too, where /proc counts ticks of 10 ms.
-    return time.clock_gettime(~pid << 3 | 2)
 
 
 def _resident(pid: int) -> int:
