@@ -7,7 +7,7 @@ happening that any stranger can cause is logged once in a while, with how often 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,6 +52,7 @@ class _Meters:
     retries: Counter
     late: Counter
     refused: dict[str, Counter] = field(default_factory=dict)
+    violated: dict[str, Counter] = field(default_factory=dict)
 
 
 class Happenings:
@@ -87,11 +88,11 @@ class Happenings:
         if retried:
             meters.retries.inc()
 
-    def accepted(self, source: str, types: Iterable[str], late: int) -> None:
-        """Events are durable."""
+    def accepted(self, source: str, types: Mapping[str, int], late: int) -> None:
+        """Events are durable, so many of each type."""
         meters = self._meters[source]
-        for type_ in types:
-            meters.accepted[type_].inc()
+        for type_, events in types.items():
+            meters.accepted[type_].inc(events)
         if late:
             meters.late.inc(late)
 
@@ -109,8 +110,12 @@ class Happenings:
 
     def violated(self, source: str, kinds: Iterable[str]) -> None:
         """An accepted event breaks schemas that are only reported."""
+        violated = self._meters[source].violated
         for kind in kinds:
-            self._metrics.ingest_violations.labels(source, kind).inc()
+            counter = violated.get(kind)
+            if counter is None:
+                counter = violated[kind] = self._metrics.ingest_violations.labels(source, kind)
+            counter.inc()
 
     def refused(self, source: str, codes: Iterable[str]) -> None:
         """Events were refused, and are kept."""

@@ -217,14 +217,15 @@ class Intake:
     ) -> Ticket:
         """What is to be kept, in bytes; these are charged to the request's stay."""
         now = self._clock.now() if now is None else now
-        ticket = Ticket(source.name, stay)
+        ticket = self._keeping.ticket(source.name, stay)
         try:
             for found in valid:
                 if self._keeping.is_new(ticket, found):
                     ticket.events.append(entry_of(source.name, found.event, now))
                     ticket.types.append(found.event["type"])
                     ticket.late += found.late
-                    self._happenings.violated(source.name, found.reported)
+                    if found.reported:
+                        self._happenings.violated(source.name, found.reported)
             if refused:
                 library = told_library(envelope.context) if envelope else None
                 at = iso_of(int(now * 1_000))

@@ -3,12 +3,16 @@
 The answer waits `seconds` at most. An append that takes longer goes on, and so does its
 reservation of message ids: when it succeeds after all, the client's retry is a duplicate, and is
 answered 200 without being appended twice.
+
+What requests bring in one turn of the event loop is appended at once: the log is asked per turn,
+not per request.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -21,6 +25,9 @@ from ingest.spool import SpoolFull
 from ingest.validate import Valid
 
 Promise = asyncio.Future[bool]
+
+GATHERED_BYTES: Final = 4 * 1_048_576
+"""Bytes that one append gathers at most; a request's own may be more."""
 
 RECALLED: Final = 100_000
 """Records read at the start, for their ids; a second or two of reading."""
@@ -39,6 +46,7 @@ class Ticket:
 
     source: str
     stay: Stay
+    answer: asyncio.Future[str]
     events: list[Entry] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
     refused: list[Entry] = field(default_factory=list)
@@ -48,6 +56,10 @@ class Ticket:
     promise: Promise | None = None
     late: int = 0
     duplicates: int = 0
+
+    def entries(self, stream: str) -> Sequence[Entry]:
+        """What is to be appended to a stream."""
+        return self.events if stream == EVENTS else self.refused
 
 
 class Keeping:
@@ -66,14 +78,21 @@ class Keeping:
         self._happenings = happenings
         self._clock = clock
         self._seconds = seconds
-        self._tasks: set[asyncio.Task[str]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._gathered: list[Ticket] = []
+        self._bytes = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ticket(self, source: str, stay: Stay) -> Ticket:
+        """An empty one."""
+        return Ticket(source, stay, self._loop.create_future())
 
     def is_new(self, ticket: Ticket, found: Valid) -> bool:
         """Whether this event is the first with its id; then the id is the ticket's."""
         if not found.given_id:
             return True
         if ticket.promise is None:
-            ticket.promise = asyncio.get_running_loop().create_future()
+            ticket.promise = self._loop.create_future()
         digest = digest_of(ticket.source, found.event["messageId"])
         held = self._seen.reserve(digest, ticket.promise)
         if held is None:
@@ -92,16 +111,17 @@ class Keeping:
 
     async def keep(self, ticket: Ticket) -> str:
         """Nothing when all of the ticket is durable, else the code of why it is not."""
+        # The room is left when the append has ended, however long the client has been gone.
+        ticket.stay.kept = True
         if ticket.promise is not None:
             ticket.others.discard(ticket.promise)
-        task = asyncio.ensure_future(self._append(ticket))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        # The room is left when the append has ended, however long the client has been gone.
-        task.add_done_callback(lambda _: ticket.stay.leave())
-        ticket.stay.kept = True
-        done, _ = await asyncio.wait((task,), timeout=self._seconds)
-        return task.result() if done else "log_slow"
+        if not self._gathered:
+            self._loop.call_soon(self._begin)
+        self._gathered.append(ticket)
+        self._bytes += ticket.stay.size
+        if self._bytes > GATHERED_BYTES:
+            self._begin()
+        return await ticket.answer
 
     async def recall(self, log: Log, since: float) -> int:
         """Learn the ids that a log took since then, at most RECALLED; returns how many.
@@ -131,40 +151,106 @@ class Keeping:
 
     async def close(self) -> None:
         """Hear out the appends that are under way."""
+        self._begin()
         if self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    async def _append(self, ticket: Ticket) -> str:
+    def _begin(self) -> None:
+        """Append what has been gathered."""
+        tickets, self._gathered, self._bytes = self._gathered, [], 0
+        if tickets:
+            task = self._loop.create_task(self._keep(tickets))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, tickets: Sequence[Ticket]) -> None:
+        """Make durable what is in these tickets, and answer each."""
+        limit = self._loop.call_later(self._seconds, self._late, tickets)
+        code = "internal"
         try:
-            return await self._appended(ticket)
-        except LogError as error:
-            return _code_of(error)
+            kept = await self._append(EVENTS, tickets)
+            for ticket in kept:
+                self._accepted(ticket)
+            kept = await self._append(REJECTED, kept)
+            for ticket in kept:
+                self._refused(ticket)
+            await asyncio.gather(*(self._heard(ticket) for ticket in kept if ticket.others))
+            code = ""
         except Exception as error:
             self._happenings.failed(error)
-            return "internal"
         finally:
-            self.forget(ticket)
+            limit.cancel()
+            for ticket in tickets:
+                self._end(ticket, code)
 
-    async def _appended(self, ticket: Ticket) -> str:
-        if ticket.events:
-            began = self._clock.steady()
-            await self._log.append(EVENTS, ticket.events)
-            self._happenings.appended(self._clock.steady() - began)
+    async def _append(self, stream: str, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        """Append what the tickets have for a stream; returns those of which all is durable. The
+        others have their answer.
+        """
+        entries = [entry for ticket in tickets for entry in ticket.entries(stream)]
+        if not entries:
+            return tickets
+        began = self._clock.steady()
+        try:
+            await self._log.append(stream, entries)
+        except EntryTooLarge as error:
+            # Nothing was written, and one entry must not be the end of its neighbours.
+            if len(tickets) > 1:
+                alone = [await self._append(stream, [ticket]) for ticket in tickets]
+                return [ticket for some in alone for ticket in some]
+            return self._unkept(stream, tickets, error)
+        except LogError as error:
+            return self._unkept(stream, tickets, error)
+        self._happenings.appended(self._clock.steady() - began)
+        return tickets
+
+    def _unkept(self, stream: str, tickets: Sequence[Ticket], error: LogError) -> Sequence[Ticket]:
+        """Answer those that the log did not take; the others had nothing for the stream."""
+        code = _code_of(error)
+        for ticket in tickets:
+            if ticket.entries(stream):
+                self._end(ticket, code)
+        return [ticket for ticket in tickets if not ticket.entries(stream)]
+
+    def _accepted(self, ticket: Ticket) -> None:
+        """The ticket's events are durable."""
+        if ticket.digests:
             self._seen.confirm(ticket.digests, self._clock.steady())
             ticket.digests = []
-            if ticket.promise is not None:
-                ticket.promise.set_result(True)
-            self._happenings.accepted(ticket.source, ticket.types, ticket.late)
-        if ticket.refused:
-            await self._log.append(REJECTED, ticket.refused)
+        if ticket.promise is not None:
+            ticket.promise.set_result(True)
+        if ticket.types:
+            self._happenings.accepted(ticket.source, Counter(ticket.types), ticket.late)
+
+    def _refused(self, ticket: Ticket) -> None:
+        """So are its refusals, and nothing of it waits for the log any more."""
+        if ticket.codes:
             self._happenings.refused(ticket.source, ticket.codes)
-        if ticket.others:
-            await asyncio.wait(ticket.others)
-            if not all(promise.result() for promise in ticket.others):
-                return "log_unavailable"
-        if ticket.duplicates:
+        if not ticket.others:
+            self._end(ticket, "")
+
+    async def _heard(self, ticket: Ticket) -> None:
+        """Answer when others have kept what they promised, or have not."""
+        await asyncio.wait(ticket.others)
+        kept = all(promise.result() for promise in ticket.others)
+        self._end(ticket, "" if kept else "log_unavailable")
+
+    def _end(self, ticket: Ticket, code: str) -> None:
+        """Answer a ticket, if it has not ended; what of it is not durable is not promised."""
+        if ticket.stay.left:
+            return
+        if ticket.duplicates and not code:
             self._happenings.duplicated(ticket.source, ticket.duplicates)
-        return ""
+        self.forget(ticket)
+        ticket.stay.leave()
+        if not ticket.answer.done():
+            ticket.answer.set_result(code)
+
+    def _late(self, tickets: Iterable[Ticket]) -> None:
+        """The log takes too long: who waits is told so, and the append goes on."""
+        for ticket in tickets:
+            if not ticket.answer.done():
+                ticket.answer.set_result("log_slow")
 
 
 def _code_of(error: LogError) -> str:

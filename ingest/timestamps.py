@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 # The year 1000: our form of a time has four digits. Before it lies Go's zero time: not set.
 _EARLIEST: Final = -30_610_224_000_000
 _LATEST: Final = 253_402_300_799_999  # the year 9999
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Numbers are seconds, until they are so large that they must be milliseconds, micro-, nano-.
 _UNITS: Final = ((1e11, 1_000.0), (1e14, 1.0), (1e17, 1e-3), (math.inf, 1e-6))
@@ -29,7 +32,7 @@ def milliseconds_of(value: Any) -> int | None:
     """
     if isinstance(value, str):
         return _of_text(value.strip())
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _of_number(value)
     return None
 
@@ -48,7 +51,13 @@ def corrected(
 def iso_of(milliseconds: int) -> str:
     """As Segment writes times: `2026-11-21T10:00:00.000Z`."""
     seconds, rest = divmod(milliseconds, 1_000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{rest:03d}Z"
+    return f"{_second_of(seconds)}.{rest:03d}Z"
+
+
+# Events that arrive together happened together: most seconds are written many times.
+@lru_cache(maxsize=4_096)
+def _second_of(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def _of_text(text: str) -> int | None:
@@ -64,7 +73,7 @@ def _of_text(text: str) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     try:
-        past = moment - datetime(1970, 1, 1, tzinfo=UTC)
+        past = moment - _EPOCH
     except OverflowError:
         return None
     whole = past.days * 86_400_000 + past.seconds * 1_000 + past.microseconds // 1_000

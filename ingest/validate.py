@@ -26,6 +26,8 @@ _IDS: Final = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 _OURS: Final = ("writeKey", "receivedAt", "source", "version")
 """Fields that only the server sets: a client's are removed, whatever they say."""
 
+_TIMES: Final = (str, int, float)
+
 _KINDS: Final = (("channel", str), ("_metadata", dict))
 """Fields that only SDKs write; what no SDK can have written there is left out."""
 
@@ -209,7 +211,7 @@ def _date(event: dict[str, Any], receipt: Receipt, correct: bool) -> bool:
 
 
 def _may_be_time(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    return isinstance(value, _TIMES) and not isinstance(value, bool)
 
 
 def _version(event: Mapping[str, Any]) -> Any:

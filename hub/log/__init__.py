@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 EVENTS = "events"
 REJECTED = "rejected"
@@ -61,8 +61,7 @@ class LogMisconfigured(LogError):
     """The log's settings, streams or rights are wrong; the message says which and the fix."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What is appended: a key that decides order, a value, and headers that filters may read."""
 
     key: bytes
@@ -70,8 +69,7 @@ class Entry:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a record stands."""
 
     partition: int

@@ -1,4 +1,4 @@
-"""The appending to Kafka: calls gather into a partition's next batch while its last one travels.
+"""The appending to Kafka: calls gather into the next round of batches while the last one travels.
 
 The law: of one partition only one batch is on its way, and it is retried by the same idempotent
 producer until it is confirmed, so nothing overtakes and nothing is written twice.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, errors
@@ -40,15 +42,20 @@ WAITING_BYTES = 64 * 1024 * 1024
 # aiokafka asks only brokers it knows, so after a cluster moved it would ask for ever.
 PATIENCE = 4.0
 
+# Seconds that the next round gathers for when nothing of the last one is confirmed before: a broker
+# that is slow must not hold up what goes to others.
+ROUND = 0.02
+
 # Seconds between attempts to start a producer, while someone waits for one.
 START_PAUSE = 0.1
 
 
 @dataclass(eq=False, slots=True)
 class _Call:
-    """One call of `append`: answered when no part is missing."""
+    """One call of `append`, of so many bytes: answered when no part is missing."""
 
     answer: asyncio.Future[None]
+    size: int
     places: list[Place | None]
     parts: list[_Part] = field(default_factory=list)
     missing: int = 0
@@ -60,14 +67,13 @@ class _Part:
 
     call: _Call
     entries: list[tuple[int, Entry]] = field(default_factory=list)
-    size: int = 0
     sent: int = 0  # how many of the entries went into a batch
     confirmed: int = 0
 
 
 @dataclass(eq=False, slots=True)
 class _Line:
-    """The parts that wait for one partition."""
+    """The parts that wait for one partition; `busy` while a batch of it travels."""
 
     topic: Topic
     partition: int
@@ -103,11 +109,15 @@ class Producer:
             "max_batch_size": min(BATCH_BYTES, *(topic.entry_bytes for topic in topics.values())),
             "compression_type": None if settings.compression == "none" else settings.compression,
         }
+        self._loop = asyncio.get_running_loop()
         self._lines: dict[tuple[str, int], _Line] = {}
+        self._ready: set[_Line] = set()  # with something waiting, and nothing travelling
         self._bytes = 0
         self._session: _Session | None = None
         self._starting = asyncio.Lock()
-        self._running: set[asyncio.Task[None]] = set()
+        self._rounds: asyncio.Task[None] | None = None
+        self._next_round = asyncio.Event()
+        self._travelling: set[asyncio.Future[Any]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -116,17 +126,15 @@ class Producer:
         if self._closed:
             raise LogUnavailable("the log is closed")
         size = measured(entries)
-        for entry in entries:
-            if size > topic.entry_bytes and size_of(entry) > topic.entry_bytes:
-                raise EntryTooLarge(
-                    f"an entry of {size_of(entry):,} bytes; topic {topic.name} takes up to "
-                    f"max.message.bytes={topic.entry_bytes:,}"
-                )
+        if size > topic.entry_bytes:
+            for entry in entries:
+                _check(entry, topic)
         if self._bytes + size > WAITING_BYTES:
             raise LogUnavailable(f"{self._bytes:,} bytes wait for Kafka already")
         if not entries:
             return []
-        call = _Call(asyncio.get_running_loop().create_future(), [None] * len(entries))
+        call = _Call(self._loop.create_future(), size, [None] * len(entries))
+        self._bytes += size
         self._enqueue(call, topic, entries)
         try:
             async with asyncio.timeout(self._timeout):
@@ -146,11 +154,11 @@ class Producer:
     async def close(self) -> None:
         """Hear out the appends in flight, which is bounded by their own timeout, and disconnect."""
         self._closed = True
-        if self._running:
-            await asyncio.wait(self._running, timeout=self._timeout)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if under_way := {*self._travelling, *((self._rounds,) if self._rounds else ())}:
+            await asyncio.wait(under_way, timeout=self._timeout)
+            for one in under_way:
+                one.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
         if self._session is not None:
             self._retire(self._session)
         if self._leaving:
@@ -164,52 +172,57 @@ class Producer:
             if part is None:
                 part = parts[partition] = _Part(call)
             part.entries.append((index, entry))
-            part.size += size_of(entry)
         call.parts = list(parts.values())
         call.missing = len(parts)
         for partition, part in parts.items():
-            self._bytes += part.size
             line = self._lines.get((topic.name, partition))
             if line is None:
                 line = self._lines[topic.name, partition] = _Line(topic, partition)
             line.waiting.append(part)
             if not line.busy:
-                line.busy = True
-                # The task begins in the loop's next turn: calls of this turn travel together, and
-                # no time is spent lingering.
-                task = asyncio.create_task(self._run(line))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                self._ready.add(line)
+        if self._rounds is None and self._ready:
+            # The task begins in the loop's next turn: calls of this turn travel together.
+            self._rounds = asyncio.create_task(self._run())
 
     def _forget(self, call: _Call) -> None:
         """Let go of what a call that was answered, given up or cancelled still has waiting."""
+        self._bytes -= call.size
         for part in call.parts:
-            self._release(part)
+            if part.sent < len(part.entries):
+                part.entries = []
         if call.answer.done() and not call.answer.cancelled():
             call.answer.exception()  # seen, also when the caller's time was up in the same moment
 
-    def _release(self, part: _Part) -> None:
-        self._bytes -= part.size
-        part.size = 0
-        if part.call.answer.done() and part.sent < len(part.entries):
-            part.entries = []
-
-    async def _run(self, line: _Line) -> None:
-        """Send a line's parts, a batch after the other, until none waits."""
+    async def _run(self) -> None:
+        """Send rounds of batches, one for each line that has something, until none has."""
         try:
-            while self._next(line) is not None:
+            while self._ready:
                 try:
                     session = await self._started()
                 except (errors.KafkaError, OSError) as error:
-                    refused = log_error(error, "starting to append", _needs(line.topic))
-                    if isinstance(refused, LogMisconfigured):
-                        self._refuse(line, refused)
-                    else:
-                        await asyncio.sleep(START_PAUSE)
-                else:
+                    await self._unstarted(error)
+                    continue
+                lines, self._ready = self._ready, set()
+                self._next_round.clear()
+                for line in lines:
                     await self._send(line, session)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ROUND):
+                        await self._next_round.wait()
         finally:
-            line.busy = False
+            self._rounds = None
+
+    async def _unstarted(self, error: BaseException) -> None:
+        """Refuse what a new try would not help; try again for who still waits."""
+        for line in list(self._ready):
+            refused = log_error(error, "starting to append", _needs(line.topic))
+            if isinstance(refused, LogMisconfigured):
+                _refuse(line.waiting, refused)
+            if self._next(line) is None:
+                self._ready.discard(line)
+        if self._ready:
+            await asyncio.sleep(START_PAUSE)
 
     def _next(self, line: _Line) -> _Part | None:
         """The first part that someone still waits for."""
@@ -217,40 +230,57 @@ class Producer:
             line.waiting.popleft()
         return line.waiting[0] if line.waiting else None
 
-    def _refuse(self, line: _Line, error: LogError) -> None:
-        for part in line.waiting:
-            if not part.call.answer.done():
-                part.call.answer.set_exception(error)
-
     async def _send(self, line: _Line, session: _Session) -> None:
-        """Fill one batch, send it, and tell the calls what became of it."""
+        """Fill one batch, and let it go; `_returned` tells the calls what became of it."""
         batch = session.producer.create_batch()
         shares = self._fill(line, batch)
+        if not shares:
+            return
+        line.busy = True
         session.travelling += 1
         try:
-            async with asyncio.timeout(self._timeout * PATIENCE):
+            async with asyncio.timeout(self._timeout):
                 confirmed = await session.producer.send_batch(
                     batch, line.topic.name, partition=line.partition
                 )
-                base = (await confirmed).offset
-            if base < 0:  # the broker knows the batch as written, and not any more where
-                raise errors.DuplicateSequenceNumber
         # AssertionError is how aiokafka says that a partition is not in its metadata.
         except (errors.KafkaError, OSError, AssertionError) as error:
+            confirmed = self._loop.create_future()
+            confirmed.set_exception(error)
+        timer = self._loop.call_later(self._timeout * PATIENCE, confirmed.cancel)
+        self._travelling.add(confirmed)
+        confirmed.add_done_callback(partial(self._returned, line, session, shares, timer))
+
+    def _returned(
+        self,
+        line: _Line,
+        session: _Session,
+        shares: list[tuple[_Part, int]],
+        timer: asyncio.TimerHandle,
+        confirmed: asyncio.Future[Any],
+    ) -> None:
+        """A batch is confirmed, refused, or was without an answer for too long."""
+        timer.cancel()
+        self._travelling.discard(confirmed)
+        error = TimeoutError() if confirmed.cancelled() else confirmed.exception()
+        if error is None and confirmed.result().offset < 0:
+            # The broker knows the batch as written, and not any more where.
+            error = errors.DuplicateSequenceNumber()
+        if error is None:
+            self._confirm(line, shares, confirmed.result().offset)
+        else:
             session.spent = True
             why = log_error(error, f"appending to {line.topic.name}", _needs(line.topic))
-            for part, _ in shares:
-                if not part.call.answer.done():
-                    part.call.answer.set_exception(why)
-        except BaseException:
-            session.spent = True
-            raise
-        else:
-            self._confirm(line, shares, base)
-        finally:
-            session.travelling -= 1
-            if session.spent:
-                self._retire(session)
+            _refuse((part for part, _ in shares), why)
+        session.travelling -= 1
+        if session.spent:
+            self._retire(session)
+        line.busy = False
+        if self._next(line) is not None:
+            self._ready.add(line)
+            if self._rounds is None:
+                self._rounds = asyncio.create_task(self._run())
+        self._next_round.set()
 
     def _fill(self, line: _Line, batch: Any) -> list[tuple[_Part, int]]:
         """Move entries from the line into a batch; returns how many of each part went in."""
@@ -344,6 +374,22 @@ async def _leave(producer: Any, patience: float) -> None:
         await asyncio.wait([sender], timeout=patience)
     producer._closed = True
     await producer.client.close()
+
+
+def _refuse(parts: Iterable[_Part], error: LogError) -> None:
+    for part in parts:
+        if not part.call.answer.done():
+            part.call.answer.set_exception(error)
+
+
+def _check(entry: Entry, topic: Topic) -> None:
+    """Raise EntryTooLarge for what the topic does not take."""
+    size = size_of(entry)
+    if size > topic.entry_bytes:
+        raise EntryTooLarge(
+            f"an entry of {size:,} bytes; topic {topic.name} takes up to "
+            f"max.message.bytes={topic.entry_bytes:,}"
+        )
 
 
 def _needs(topic: Topic) -> str:
