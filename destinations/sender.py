@@ -46,7 +46,8 @@ class Sender:
                 connector=aiohttp.TCPConnector(limit=0, resolver=resolver, ttl_dns_cache=30),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self._user_agent},
-                auto_decompress=True,
+                # One clock for a request is enough, and that is ours.
+                timeout=aiohttp.ClientTimeout(total=None),
             )
         return self
 
@@ -71,7 +72,7 @@ class Sender:
                 self._sessions[request.public_only].request(
                     request.method,
                     url,
-                    headers=dict(request.headers),
+                    headers=request.headers,
                     data=request.body or None,
                     allow_redirects=False,
                 ) as response,
@@ -100,6 +101,9 @@ class Sender:
 
 async def _read(response: aiohttp.ClientResponse, room: int) -> bytes:
     """The body up to `room` bytes; what is longer is cut, and so no longer reads as JSON."""
+    if response.content.is_eof():
+        # Most replies come whole, with their head.
+        return response.content.read_nowait(room)
     parts = []
     async for part in response.content.iter_chunked(65_536):
         parts.append(part[:room])
