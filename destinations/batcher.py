@@ -88,6 +88,8 @@ class Batcher(Generic[Rider]):
 
     def depart_full(self, may_go: Callable[[Action[Any]], bool]) -> Bus[Rider] | None:
         """The bus without a free seat that waits longest, of the actions that `may_go`."""
+        if not self._closed:
+            return None
         ready = [buses for buses in self._closed.values() if may_go(buses[0].action)]
         if not ready:
             return None

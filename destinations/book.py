@@ -51,7 +51,7 @@ class Leaf:
         for line in self.lines:
             if line["outcome"] == ledger.SENDING and page is not None:
                 progress.intends(line["offset"], page)
-            else:
+            elif progress.awaits:
                 progress.heard(offset for offset, _ in offsets_of(line))
         for first, end in self.events:
             progress.events.finish(first, end)

@@ -42,7 +42,7 @@ class Conductor:
 
     async def carry(self, bus: Bus[Item]) -> tuple[list[Outcome], Reply | None]:
         """An outcome for each rider; when a token was not accepted, once more with a new one."""
-        if (trouble := await self._tokens.fresh()) is not None:
+        if self._tokens.needed and (trouble := await self._tokens.fresh()) is not None:
             return all_rows(trouble, bus.riders), None
         now = self._account.now
         for item in bus.riders:

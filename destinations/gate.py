@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from destinations import brake, breaker
 from destinations.bars import Bars
@@ -16,6 +16,9 @@ from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refus
 from destinations.plan import Plan
 from destinations.spec import Action, Heard
 from destinations.talk import Reply
+
+ANSWERS: Final = (Delivered, Refused)
+"""What only a vendor says who works."""
 
 Turn = tuple[int, int, float]
 """When a request left: by the breaker's and the bars' count of what happened since, and `now`."""
@@ -107,10 +110,11 @@ class Gate:
             limiter.busy(now, busy.after, busy.reason)
         if reply is not None:
             limiter.heard(self._heard(action, reply, wall), now)
-        if reply is not None and any(isinstance(o, Delivered | Refused) for o in told):
+        answered = reply is not None and any(isinstance(o, ANSWERS) for o in told)
+        if answered:
             self.taken_at = now
             limiter.answered(now, seconds)
-        lifted = self._judge(action, turn, told, reply, now)
+        lifted = self._judge(action, turn, told, reply, answered, now)
         closed = self._breaker.state is breaker.State.CLOSED
         if closed and self._away_since is not None:
             self.away_so_far += now - self._away_since
@@ -132,6 +136,7 @@ class Gate:
         turn: Turn,
         outcomes: Sequence[Outcome],
         reply: Reply | None,
+        answered: bool,
         now: float,
     ) -> str | None:
         at_breaker, at_bars, _ = turn
@@ -145,7 +150,7 @@ class Gate:
             if self.bars.raise_(action.name, barred, now, at_bars):
                 self._tells.barred(action.name, barred, self._plan.instance.barred_seconds)
             return None
-        if reply is not None and any(isinstance(o, Delivered | Refused) for o in outcomes):
+        if answered:
             self._breaker.answered(at_breaker)
             return action.name if self.bars.lift(action.name, at_bars) else None
         if any(isinstance(o, Failed) for o in outcomes):

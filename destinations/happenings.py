@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from typing import TypeVar
 
 import structlog
+from prometheus_client.metrics import MetricWrapperBase
 
 from destinations.breaker import State
 from destinations.limiter import Why
 from destinations.outcome import Barred
 from destinations.watchdog import Still
 from hub.metrics import Metrics
+
+Metric = TypeVar("Metric", bound=MetricWrapperBase)
+
+
+class ByLabel(dict[str, Metric]):
+    """One instance's children of a metric by its second label, each looked up once.
+
+    A child found by labels costs a lock and a lookup for each event.
+    """
+
+    def __init__(self, metric: Metric, destination: str) -> None:
+        self._metric = metric
+        self._destination = destination
+
+    def __missing__(self, label: str) -> Metric:
+        child = self[label] = self._metric.labels(self._destination, label)
+        return child
 
 
 class Happenings:
@@ -25,7 +44,6 @@ class Happenings:
         self._metrics = metrics
         self._name = destination
         self._log = structlog.get_logger("destinations").bind(destination=destination)
-        # A child found once is an attribute; found by labels it is a lock and a lookup per event.
         self._accepted = metrics.destination_accepted.labels(destination)
         self._in_flight = metrics.destination_in_flight.labels(destination)
         self._lanes = metrics.destination_lanes.labels(destination)
@@ -39,6 +57,8 @@ class Happenings:
         self._barred = metrics.destination_barred.labels(destination)
         self._rows = metrics.destination_batch_rows.labels(destination)
         self._delay = metrics.destination_delay_seconds.labels(destination)
+        self._delivered = ByLabel(metrics.destination_delivered, destination)
+        self._seconds = ByLabel(metrics.destination_request_seconds, destination)
         self._was = (State.CLOSED, False)
         self._still: str | None = None
         self._lines: Counter[str] = Counter()
@@ -67,11 +87,11 @@ class Happenings:
     def back(self, action: str, rows: int, seconds: float) -> None:
         """The request came back, or was given up."""
         self._in_flight.dec(rows)
-        self._metrics.destination_request_seconds.labels(self._name, action).observe(seconds)
+        self._seconds[action].observe(seconds)
 
     def delivered(self, action: str, delays: Collection[float]) -> None:
         """The vendor took events, each so many seconds after ingest accepted it."""
-        self._metrics.destination_delivered.labels(self._name, action).inc(len(delays))
+        self._delivered[action].inc(len(delays))
         for delay in delays:
             self._delay.observe(max(0.0, delay))
 

@@ -58,15 +58,19 @@ class Progress:
         made._ledger = made.kept = note.ledger
         return made
 
+    @property
+    def awaits(self) -> bool:
+        """Whether there are intents of which nothing more is written."""
+        return bool(self._intents)
+
     def intends(self, offset: int, page: int) -> None:
         """The intent to send the event at `offset` stands at `page` of `deliveries`."""
         self._intents.setdefault(offset, page)
 
     def heard(self, offsets: Iterable[int]) -> None:
         """What came of these intents, if there were any, is written, too."""
-        if self._intents:
-            for offset in offsets:
-                self._intents.pop(offset, None)
+        for offset in offsets:
+            self._intents.pop(offset, None)
 
     def paged(self, page: int) -> None:
         """All up to `page` of `deliveries` is in this progress."""

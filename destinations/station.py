@@ -314,8 +314,7 @@ class Station:
         elif self.gate.bars.on(bus.action.name):
             for item in self._batcher.unload(bus.action):
                 self._consequences.hold(item, now)
-        refused = all(isinstance(o, Refused) and not o.named for o in different(outcomes))
-        if bus.action.batch.atomic and len(bus.riders) > 1 and refused:
+        if bus.action.batch.atomic and len(bus.riders) > 1 and _unnamed(outcomes):
             # All or none, and nobody was named: the culprit is found by halving. Riders whose
             # partition has moved meanwhile are their new owner's.
             bus.riders = [item for item in bus.riders if item.lane.state is State.BOARDED]
@@ -389,3 +388,8 @@ class Station:
             self._tells.limited(now - since, why)
         reason = self.gate.limited(now) if limited else None
         self._limited = None if reason is None else (now, reason)
+
+
+def _unnamed(outcomes: Sequence[Outcome]) -> bool:
+    """Whether the vendor refused all and named none."""
+    return all(isinstance(o, Refused) and not o.named for o in different(outcomes))
