@@ -68,6 +68,11 @@ class Errand(Generic[Sign]):
         return frozenset(self._open)
 
     @property
+    def in_touch(self) -> bool:
+        """As `Reader.in_touch`: there is no group that could give it to another."""
+        return True
+
+    @property
     def open(self) -> int:
         """Records that were read and still need something."""
         return len(self._waiting) + self.given - self.finished

@@ -109,7 +109,7 @@ class Worker:
             asyncio.create_task(loop, name=f"{self._plan.name} {what}")
             for what, loop in (
                 ("takes", self._taking(self._reader)),
-                ("departs", self._departing()),
+                ("departs", self._departing(self._reader)),
                 ("commits", self._committing()),
                 ("is asked to stop", asked.wait()),
             )
@@ -240,11 +240,13 @@ class Worker:
 
     # Out
 
-    async def _departing(self) -> None:
-        """Let buses leave whenever something happened or something is due."""
+    async def _departing(self, reader: Reader) -> None:
+        """Let buses leave whenever something happened or something is due; but nothing that nobody
+        could write down, or that may be another worker's by now.
+        """
         while True:
             self._wake.clear()
-            if self._scribe.late:
+            if self._scribe.late or not reader.in_touch:
                 await _either(self._wake, LATE_SECONDS)
                 continue
             now = self._clock.steady()
@@ -361,7 +363,7 @@ class Worker:
         states = {p: p.state for p in of if self._committed.get(p) != p.state}
         now = self._clock.now()
         written = {p.partition: said for p in states if (said := p.written(now)) is not None}
-        if not written or self._reader is None:
+        if not written or self._reader is None or not self._reader.in_touch:
             return
         try:
             await self._reader.commit(

@@ -134,6 +134,12 @@ class Reader(Protocol):
     def partitions(self) -> frozenset[int]:
         """The partitions this member reads now."""
 
+    @property
+    def in_touch(self) -> bool:
+        """Whether the group gave a sign within a session: if not, what is read may be another's by
+        now, and nothing should be done about it.
+        """
+
     async def take(self, limit: int, wait: float) -> Sequence[Record]:
         """Up to `limit` records of the partitions that are not paused.
 

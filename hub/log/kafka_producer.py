@@ -247,6 +247,9 @@ class Producer:
         except (errors.KafkaError, OSError, AssertionError) as error:
             confirmed = self._loop.create_future()
             confirmed.set_exception(error)
+        except asyncio.CancelledError:
+            session.travelling -= 1
+            raise
         timer = self._loop.call_later(self._timeout * PATIENCE, confirmed.cancel)
         self._travelling.add(confirmed)
         confirmed.add_done_callback(partial(self._returned, line, session, shares, timer))

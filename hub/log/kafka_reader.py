@@ -92,6 +92,9 @@ class KafkaReader:
         self._moved = asyncio.Event()
         self._joined = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
+        self._session = settings.session_timeout
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
         self._fault: Exception | None = None
         self._closed = False
         self._arguments: dict[str, Any] = {
@@ -112,6 +115,10 @@ class KafkaReader:
     @property
     def partitions(self) -> frozenset[int]:
         return frozenset(self._held)
+
+    @property
+    def in_touch(self) -> bool:
+        return self._silence < self._session
 
     async def join(self) -> None:
         """Become a member, and wait a while for partitions."""
@@ -139,6 +146,9 @@ class KafkaReader:
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
+        if self._consumer is not None and self._silence > self._session + REBALANCE:
+            # Longer than any change of the group takes: aiokafka waits for what never comes.
+            await self._drop()
         if self._consumer is None:
             await self._open()
         try:
@@ -210,11 +220,29 @@ class KafkaReader:
             return
         self._lost |= self._held.keys() - (partitions if self._known() else frozenset())
         self._member = self._consumer._coordinator.member_id
+        self._heard = self._loop.time()
         self._changes += 1
         self._assigned = partitions
         self._given = partitions - wanted
         self._place(partitions)
         self._moved.set()
+
+    @property
+    def _silence(self) -> float:
+        """Seconds since the group last took a sign of life for one of ours."""
+        return self._loop.time() - self._heard
+
+    def _listen(self, coordinator: Any) -> None:
+        """Note when a sign of life is answered; aiokafka knows it, and does not tell."""
+        beat = coordinator._do_heartbeat
+
+        async def heard() -> bool:
+            alive: bool = await beat()
+            if alive:
+                self._heard = self._loop.time()
+            return alive
+
+        coordinator._do_heartbeat = heard
 
     def _known(self) -> bool:
         """Whether the group did not forget us since it gave us what we hold."""
@@ -297,7 +325,9 @@ class KafkaReader:
             await stop_consumer(consumer)
             raise
         self._consumer = consumer
+        self._heard = self._loop.time()
         consumer.subscribe([self._topic])
+        self._listen(consumer._coordinator)
 
     async def _drop(self) -> None:
         consumer, self._consumer = self._consumer, None

@@ -201,6 +201,11 @@ class MemoryReader:
         """As `Reader.partitions`."""
         return frozenset(self._next)
 
+    @property
+    def in_touch(self) -> bool:
+        """As `Reader.in_touch`: nothing can come between."""
+        return True
+
     async def take(self, limit: int, wait: float) -> Sequence[Record]:
         """As `Reader.take`."""
         loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ from destinations.sender import Sender
 from destinations.settings import Delivery
 from destinations.worker import Worker
 from hub.log import DEAD_LETTERS, EVENTS, Entry, LogUnavailable, Place, StreamStatus
-from hub.log.memory import MemoryLog
+from hub.log.memory import MemoryLog, MemoryReader
 from hub.log.settings import MemoryLog as MemorySettings
 from hub.metrics import Metrics
 from tests.destinations.scene import (
@@ -278,6 +278,23 @@ async def test_a_dead_letter_waits_for_the_log(monkeypatch: pytest.MonkeyPatch) 
     assert 0 == log.refusals
     assert 1 == len(letters)
     assert {"n": 0} == orjson.loads(letters[0].record.value)["event"]["properties"]
+
+
+async def test_what_may_be_another_s_is_not_sent(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose group gives no sign holds what it has; it goes on when it hears of it."""
+    heard = asyncio.Event()
+    monkeypatch.setattr(MemoryReader, "in_touch", property(lambda _: heard.is_set()))
+    async with received() as (receiver, url):
+        await accept(log, 3)
+        async with working(log, plan(url)) as metrics:
+            await until(lambda: sample(metrics, "destination_backlog") == 3)
+            before = len(receiver.got)
+            heard.set()
+            await until(lambda: len(receiver.got) == 3)
+
+    assert 0 == before
 
 
 async def test_a_full_backlog_pauses_reading_and_resumes(log: MemoryLog) -> None:

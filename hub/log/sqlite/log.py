@@ -73,6 +73,7 @@ class SqliteLog:
         self._watch: sqlite3.Connection | None = None
         self._doorbell = Doorbell(settings.path, self._process)
         self._loop = asyncio.get_running_loop()
+        self._beaten = self._loop.time()
         self._writer = Writer(settings.path, clock, self._tell)
         self._rounds = {stream: Rounds(self.ask) for stream in STREAMS}
         # Every destination reads this one.
@@ -198,6 +199,10 @@ class SqliteLog:
         """Write to the file, with the next transaction. Raises LogUnavailable."""
         return self._writer.do(deed, topics)
 
+    def is_alive(self) -> bool:
+        """Whether the last sign of life is so young that nobody takes our readers for dead."""
+        return self._loop.time() - self._beaten < max(self._lease, 2 * BEAT)
+
     def forget(self, reader: SqliteReader) -> None:
         """This reader is closed."""
         self._readers.discard(reader)
@@ -244,6 +249,7 @@ class SqliteLog:
         names = [reader.name for reader in self._readers]
         lease, now = self._lease, self._clock.now()
         moved = await self.do(lambda db: members.beat(db, names, dead, now, lease))
+        self._beaten = self._loop.time()
         for name in dead:
             self._doorbell.bury(name)
         if moved:

@@ -41,6 +41,9 @@ class File(Protocol):
     ) -> Awaitable[T]:
         """Write to the file; raises LogUnavailable."""
 
+    def is_alive(self) -> bool:
+        """Whether nobody can take this process's readers for dead yet."""
+
     def forget(self, reader: SqliteReader) -> None:
         """This reader is closed."""
 
@@ -76,6 +79,11 @@ class SqliteReader:
     def partitions(self) -> frozenset[int]:
         """As `Reader.partitions`."""
         return frozenset(self._next)
+
+    @property
+    def in_touch(self) -> bool:
+        """As `Reader.in_touch`."""
+        return self._file.is_alive()
 
     async def join(self) -> None:
         """Become a member, and follow what is given and taken."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import tracemalloc
 
 import pytest
 
-from hub.log import EVENTS, Committed, Entry, Reader
+from hub.log import EVENTS, Committed, Entry, LogUnavailable, Reader
 from hub.log import kafka_reader as reader_module
 from hub.log.kafka import KafkaLog
 from tests.hub.log.child import child
@@ -22,6 +23,7 @@ from tests.hub.log.scenes import (
     settled,
     take_all,
     take_until,
+    until,
 )
 from tests.kafka.broker import Broker
 
@@ -222,3 +224,49 @@ async def test_a_backlog_is_read_in_bounded_memory(kafka_log: KafkaLog) -> None:
     await reader.close()
 
     assert peak < count * size / 3
+
+
+async def test_a_reader_knows_that_its_group_is_silent(own_broker: Broker) -> None:
+    """What it read may be another's after a session without a sign: it says so until it hears."""
+    log = await opened(settings_at(own_broker.bootstrap, session_timeout=3.0))
+    reader = await log.open_reader(EVENTS, "g")
+    await settled(reader, partitions=PARTITIONS)
+    own_broker.freeze()
+    await until(lambda: not reader.in_touch)
+    own_broker.thaw()
+    await until_back(reader)
+    await reader.close()
+    await log.close()
+
+
+async def test_a_reader_joins_anew_after_a_long_silence(
+    own_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for a client that waits for what never comes."""
+    monkeypatch.setattr(reader_module, "REBALANCE", 0.0)
+    log = await opened(settings_at(own_broker.bootstrap, session_timeout=3.0))
+    reader = await log.open_reader(EVENTS, "g")
+    await settled(reader, partitions=PARTITIONS)
+    own_broker.freeze()
+    with pytest.raises(LogUnavailable):
+        await take_without_end(reader)
+    own_broker.thaw()
+    await until_back(reader)
+    await log.append(EVENTS, numbered("a", range(3)))
+    taken = await take_all(reader, 3)
+    await reader.close()
+    await log.close()
+
+    assert {b"a": [0, 1, 2]} == by_key(taken)
+
+
+async def until_back(reader: Reader) -> None:
+    """Take until all partitions are held; the broker may not be there yet."""
+    while len(reader.partitions) < PARTITIONS or not reader.in_touch:
+        with contextlib.suppress(LogUnavailable):
+            await reader.take(1, 0.1)
+
+
+async def take_without_end(reader: Reader) -> None:
+    while True:
+        await reader.take(1, 0.1)
