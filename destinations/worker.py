@@ -46,7 +46,7 @@ TAKE = 500
 REVOKE_SECONDS = 5.0
 """How long the answers of partitions that move are waited for."""
 
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.025
 """How long lines of the ledger wait for company; what is lost meanwhile is sent again."""
 
 
@@ -141,7 +141,9 @@ class Worker:
                 return await self._log.open_reader(EVENTS, self._plan.name, on_revoke=self._revoked)
             except LogUnavailable as error:
                 self._tells.stumbled("the log cannot be read; trying again", error)
-                await _either(asked, AGAIN_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_SECONDS):
+                        await asked.wait()
         return None
 
     # In
@@ -247,14 +249,14 @@ class Worker:
         while True:
             self._wake.clear()
             if self._scribe.late or not reader.in_touch:
-                await _either(self._wake, LATE_SECONDS)
+                await self._woken(LATE_SECONDS)
                 continue
             now = self._clock.steady()
             while (lane := self._station.parking.wanted(now)) is not None:
                 self._rides.begin(self._fetch(lane), [lane.progress])
             departures = self._station.depart(now, self._clock.now())
             for bus in departures.buses:
-                self._rides.begin(self._ride(bus), [item.progress for item in bus.riders])
+                self._rides.begin(self._ride(bus), {item.progress for item in bus.riders})
             if departures.doomed:
                 doomed = departures.doomed
                 self._rides.begin(
@@ -265,7 +267,18 @@ class Worker:
             if departures.wait == 0:
                 await asyncio.sleep(0)
             else:
-                await _either(self._wake, self._until(departures.wait, now))
+                await self._woken(self._until(departures.wait, now))
+
+    async def _woken(self, seconds: float | None) -> None:
+        """Return when something happened, or `seconds` have passed."""
+        if seconds is None:
+            await self._wake.wait()
+            return
+        due = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            due.cancel()
 
     def _until(self, wait: float | None, now: float) -> float | None:
         """Seconds until something is due at the station or in the yard."""
@@ -373,10 +386,3 @@ class Worker:
             self._committed.update(states)
         except LogError as error:
             self._tells.stumbled("a commit did not work; the next one covers it", error)
-
-
-async def _either(event: asyncio.Event, seconds: float | None) -> None:
-    """Until `event` is set or `seconds` have passed."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
