@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from hub.clock import Clock
 from ingest import cdn, pixel
@@ -16,6 +16,7 @@ from ingest.errors import SUCCESS, Answer, refuse
 from ingest.happenings import Happenings
 from ingest.intake import Call, Intake
 from ingest.paths import Path, path_of
+from ingest.prepared import prepared
 from ingest.receive import Crowded, Gone, Late, Patience, receive
 from ingest.settings import Ingest
 
@@ -29,6 +30,12 @@ _PREFLIGHT: Final = (
     ("Access-Control-Max-Age", "86400"),
 )
 _EXPOSED: Final = ("Access-Control-Expose-Headers", "Retry-After, X-RateLimit-Reset")
+_ANYONE: Final = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Vary", "Origin"),
+    _EXPOSED,
+    ("Server", "event-hub"),
+)
 _NAME: Final = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
 _ORIGIN: Final = re.compile(r"^[\x21-\x7e]{1,256}$")
 _NAMES: Final = 50
@@ -64,7 +71,7 @@ class App:
         if path is None and raw_path in self._health and request.method in ("GET", "HEAD"):
             family = "health"
             response = await self._health[raw_path](request)  # type: ignore[arg-type]
-            response.headers.update(_cors(request))
+            response.headers.update(_headers(request))
         else:
             family = path.family if path else "other"
             try:
@@ -72,12 +79,20 @@ class App:
             except Exception as error:
                 self._happenings.failed(error)
                 answer = pixel.ANSWER if family == "pixel" else refuse("internal")
-            response = _response(request, answer)
-        if self.stopping or request.content.exception() is not None or response.status == 408:
+            stays = request.keep_alive and request.version == HttpVersion11
+            if answer is SUCCESS and stays and self._goes_on(request):
+                response = prepared(SUCCESS, _headers(request), self._clock.now())
+            else:
+                response = _response(request, answer)
+        if not self._goes_on(request) or response.status == 408:
             request.protocol.close()
             response.force_close()
         self._happenings.answered(family, response.status, self._clock.steady() - began)
         return response
+
+    def _goes_on(self, request: web.BaseRequest) -> bool:
+        """Whether the connection may bring another request."""
+        return not self.stopping and request.content.exception() is None
 
     async def _answered(self, request: web.BaseRequest, path: Path | None) -> Answer:
         method = request.method
@@ -180,16 +195,16 @@ def _text(header: str) -> str:
     return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _cors(request: web.BaseRequest) -> dict[str, str]:
+def _headers(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
+    """What every answer says, by the origin of the page that asks."""
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None or not _ORIGIN.match(origin):
-        return {"Access-Control-Allow-Origin": "*", "Vary": "Origin", _EXPOSED[0]: _EXPOSED[1]}
-    return {
-        "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Credentials": "true",
-        "Vary": "Origin",
-        _EXPOSED[0]: _EXPOSED[1],
-    }
+        return _ANYONE
+    return (
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Credentials", "true"),
+        *_ANYONE[1:],
+    )
 
 
 def _preflight(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
@@ -201,9 +216,8 @@ def _preflight(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
 
 
 def _response(request: web.BaseRequest, answer: Answer) -> web.Response:
-    headers = _cors(request)
+    headers = dict(_headers(request))
     headers.update(answer.headers)
-    headers["Server"] = "event-hub"
     if answer.status != 204:
         headers["Content-Type"] = answer.content_type
     return web.Response(status=answer.status, body=answer.body, headers=headers)

@@ -1,0 +1,56 @@
+"""The answer that nearly all requests get, as bytes that are rendered once and written at once.
+
+Building and rendering the same response anew takes a third of what aiohttp does for a request.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from functools import lru_cache
+
+from aiohttp import web
+
+from ingest.errors import Answer
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Prepared(web.StreamResponse):
+    """A response of HTTP/1.1 on a connection that stays open; written when it is prepared."""
+
+    def __init__(self, status: int, text: bytes) -> None:
+        super().__init__(status=status)
+        self._text = text
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write it. Raises ConnectionResetError when the client is gone, as aiohttp does."""
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        request.transport.write(self._text)
+        request.writer.output_size += len(self._text)
+        self._keep_alive = True
+        self._eof_sent = True
+
+
+def prepared(answer: Answer, headers: Headers, now: float) -> Prepared:
+    """The response of an answer with these headers; `now` in seconds since the epoch."""
+    text = b"%b%b\r\n\r\n%b" % (_head(answer, headers), _date(int(now)), answer.body)
+    return Prepared(answer.status, text)
+
+
+# Origins are what pages send; a site has a few, and a stranger's push out each other.
+@lru_cache(maxsize=256)
+def _head(answer: Answer, headers: Headers) -> bytes:
+    lines = [
+        f"HTTP/1.1 {answer.status} OK",
+        *(f"{name}: {value}" for name, value in (*headers, *answer.headers)),
+        f"Content-Type: {answer.content_type}",
+        f"Content-Length: {len(answer.body)}",
+        "Date: ",
+    ]
+    return "\r\n".join(lines).encode()
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
