@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from aiokafka import conn as connections
 from aiokafka import errors
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, CloseReason, collect_hosts, create_conn
 from aiokafka.helpers import create_ssl_context
 
 from hub.log import LogError, LogMisconfigured, LogUnavailable
@@ -48,6 +49,26 @@ _WRONG = (
     errors.MessageSizeTooLargeError,
     ssl.SSLCertVerificationError,
 )
+
+
+class _Connection(AIOKafkaConnection):  # type: ignore[misc]
+    """A connection that says so when it is closed.
+
+    uvloop raises RuntimeError at a write to a transport that was closed meanwhile. aiokafka (0.14)
+    does not know that word: its background work would end without one, and never look for a
+    coordinator or a leader again.
+    """
+
+    def send(self, request: Any, expect_response: bool = True) -> Any:
+        try:
+            return super().send(request, expect_response)
+        except RuntimeError as error:
+            self.close(reason=CloseReason.CONNECTION_BROKEN)
+            raise errors.KafkaConnectionError(f"{self._host}:{self._port}: {error}") from error
+
+
+# aiokafka makes its connections by this name; it has no other way to be given another kind.
+connections.AIOKafkaConnection = _Connection
 
 
 @contextmanager

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
+from aiokafka import conn as connections
+from aiokafka import errors
+from aiokafka.protocol.metadata import MetadataRequest
 
 from hub.log import EVENTS, Log, LogMisconfigured
 from hub.log.opening import open_log
@@ -177,3 +182,17 @@ async def test_a_broker_that_cannot_prove_itself_is_named(
 
     with pytest.raises(LogMisconfigured, match="CERTIFICATE_VERIFY_FAILED"):
         await open_log(settings)
+
+
+def test_a_connection_that_was_cut_is_no_surprise(kafka_broker: str) -> None:
+    """uvloop has a word of its own for it, which would end what goes on in the background."""
+    host, _, port = kafka_broker.partition(":")
+
+    async def cut() -> None:
+        connection = await connections.create_conn(host, int(port))
+        connection._writer.transport.abort()
+        await asyncio.sleep(0)  # from now on the transport is closed, and nobody was told
+        with pytest.raises(errors.KafkaConnectionError):
+            await connection.send(MetadataRequest([]))
+
+    uvloop.run(cut())
