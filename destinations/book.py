@@ -68,6 +68,7 @@ class Book:
         self._destination = destination
         self.replay = replay
         self._open: dict[Progress, Leaf] = {}
+        self._pressed = False
         self._full: list[Leaf] = []
         self._waiting = 0
 
@@ -79,6 +80,17 @@ class Book:
     def empty(self) -> bool:
         """Whether there is nothing to append."""
         return not self._open and not self._full
+
+    @property
+    def pressing(self) -> bool:
+        """Whether there is something that must not wait. What is left out may: if it is lost, it is
+        left out again, at no cost to anybody.
+        """
+        return self._pressed or bool(self._full) or any(leaf.lines for leaf in self._open.values())
+
+    def press(self) -> None:
+        """All that there is has waited for company long enough."""
+        self._pressed = not self.empty
 
     def ends(self, item: Item, outcome: str, **told: Any) -> None:
         """The item needs nothing more."""
@@ -138,7 +150,7 @@ class Book:
     def leaves(self) -> list[Leaf]:
         """All that is written since the last time; who takes it appends it, or puts it back."""
         leaves = [*self._full, *self._open.values()]
-        self._full, self._open = [], {}
+        self._full, self._open, self._pressed = [], {}, False
         return leaves
 
     def put_back(self, leaves: Sequence[Leaf]) -> None:

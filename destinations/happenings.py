@@ -59,6 +59,7 @@ class Happenings:
         self._delay = metrics.destination_delay_seconds.labels(destination)
         self._delivered = ByLabel(metrics.destination_delivered, destination)
         self._seconds = ByLabel(metrics.destination_request_seconds, destination)
+        self._filtered = ByLabel(metrics.destination_filtered, destination)
         self._was = (State.CLOSED, False)
         self._still: str | None = None
         self._lines: Counter[str] = Counter()
@@ -77,7 +78,7 @@ class Happenings:
 
     def filtered(self, reason: str, events: int = 1) -> None:
         """Events are not for this instance."""
-        self._metrics.destination_filtered.labels(self._name, reason).inc(events)
+        self._filtered[reason].inc(events)
 
     def left(self, rows: int) -> None:
         """A request leaves with so many events."""

@@ -262,7 +262,7 @@ class Worker:
                 self._rides.begin(
                     self._scribe.bury(doomed), [dead.item.progress for dead in doomed]
                 )
-            if departures.doomed or not self._station.book.empty:
+            if departures.doomed or self._station.book.pressing:
                 self._told.set()
             if departures.wait == 0:
                 await asyncio.sleep(0)
@@ -337,7 +337,8 @@ class Worker:
             self._told.clear()
             await asyncio.sleep(GATHER_SECONDS)
             await self._scribe.park()
-            await self._scribe.record()
+            if self._station.book.pressing:
+                await self._scribe.record()
             self._wake.set()
 
     async def _recorded(self, seconds: float) -> None:
@@ -353,6 +354,7 @@ class Worker:
             now = self._clock.steady()
             self._station.tell(self._clock.now())
             self._station.parking.sweep(now, crowded=not self._station.room)
+            self._station.book.press()
             self._told.set()
             waiting = self._station.waiting
             self._tells.still(self._watchdog.look(now, self._moves, waiting, self._reason(now)))

@@ -109,6 +109,24 @@ def test_what_was_begun_is_heard_of_by_all_that_rode() -> None:
     assert {} == progress._intents
 
 
+def test_what_is_left_out_may_wait() -> None:
+    """What nobody would notice if it were lost waits for company, until it is pressed for."""
+    progress, book = Progress(3), Book("crm")
+    book.press()
+    pressing = [book.pressing]
+    item, other = begun(progress, 0, 1)
+    book.filtered(item, "rules")
+    pressing.append(book.pressing)
+    book.press()
+    pressing.append(book.pressing)
+    written(book)
+    pressing.append(book.pressing)
+    book.goes_on(other, ledger.SENDING, action="send", at=1)
+    pressing.append(book.pressing)
+
+    assert [False, False, True, False, True] == pressing
+
+
 def test_a_page_is_bounded() -> None:
     """A page takes so many lines; the rest goes on the next."""
     progress, book = Progress(0), Book("crm")
