@@ -12,10 +12,12 @@ When the index is broken, behind, or of another log, events go on unjudged, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, TypeVar
@@ -39,6 +41,9 @@ AGAIN_SECONDS: Final = 60.0
 Twins = Mapping[tuple[int, int], Place]
 """By partition and offset, the place of the event that came first."""
 
+Run = Sequence[Record]
+"""Adjacent records of one partition."""
+
 T = TypeVar("T")
 
 
@@ -53,6 +58,7 @@ class Index:
         self._tells = tells
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._feeding = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._file: IndexFile | None = None
         self._spoilt = False
@@ -68,12 +74,12 @@ class Index:
         if file is None:
             self._tells.unjudged(len(records))
             return {}
+        runs = [list(run) for _, run in groupby(records, attrgetter("partition"))]
+        if new := [run for run in runs if not _held(file, run)]:
+            await self._take_in(file, new)
         twins: dict[tuple[int, int], Place] = {}
-        for partition, some in groupby(records, attrgetter("partition")):
-            run = list(some)
-            if not _held(file.spans.get((EVENTS, partition)), run):
-                await self._take_in(file, partition, run)
-            twins |= await self._twins(file, partition, run)
+        for run in runs:
+            twins |= await self._twins(file, run[0].partition, run)
         return twins
 
     async def ask(self, question: Callable[[IndexFile], T]) -> T | None:
@@ -83,8 +89,7 @@ class Index:
 
     async def feed(self, stream: str, records: Sequence[Record], span: Span) -> None:
         """Take in `records`, which are all that `span` holds; it must touch what is known."""
-        if (file := await self._opened()) is not None:
-            await self._feed(file, stream, records, span)
+        await self.ask(lambda file: file.feed(stream, records, span))
 
     @property
     def usable(self) -> bool:
@@ -106,17 +111,29 @@ class Index:
 
     # Judging
 
-    async def _take_in(self, file: IndexFile, partition: int, run: Sequence[Record]) -> None:
-        """Let the file know `run`, and first what lies between it and what is known."""
+    async def _take_in(self, file: IndexFile, runs: Sequence[Run]) -> None:
+        """Let the file know `runs`: those that touch what is known all at once, then the others."""
+        touching = [run for run in runs if _touches(file, run)]
+        behind = [run for run in runs if not _touches(file, run)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS), self._feeding:
+                # Most often another instance has brought the same meanwhile.
+                if new := [run for run in touching if not _held(file, run)]:
+                    await self._ask(file, partial(_feed, runs=new))
+        for run in behind:
+            await self._catch_up(file, run)
+        for run in runs:
+            if not _held(file, run):
+                self._tells.unjudged(len(run))
+
+    async def _catch_up(self, file: IndexFile, run: Run) -> None:
+        """Let the file know what lies between what is known and `run`, and then `run`."""
         try:
-            async with asyncio.timeout(WAIT_SECONDS), self._locks[partition]:
+            async with asyncio.timeout(WAIT_SECONDS), self._locks[run[0].partition]:
                 await self._fill(file, run[0])
-                span = Span(partition, run[0].offset, run[-1].offset + 1)
-                await self._feed(file, EVENTS, run, span)
+                await self._ask(file, partial(_feed, runs=[run]))
         except (TimeoutError, LogError):
             pass  # the follower goes on with it
-        if not _held(file.spans.get((EVENTS, partition)), run):
-            self._tells.unjudged(len(run))
 
     async def _fill(self, file: IndexFile, until: Record) -> None:
         """Read on from what is known, or from a window ago, up to the record `until`."""
@@ -130,7 +147,7 @@ class Index:
             page = [record for record in page if record.offset < until.offset]
             end = page[-1].offset + 1 if page else until.offset
             span = Span(partition, place, end)
-            await self._feed(file, EVENTS, page, span)
+            await self._ask(file, partial(IndexFile.feed, stream=EVENTS, records=page, span=span))
             place = end
 
     async def _twins(self, file: IndexFile, partition: int, run: Sequence[Record]) -> Twins:
@@ -144,11 +161,6 @@ class Index:
         return {place: recent[place] for place in places if place in recent}
 
     # The file
-
-    async def _feed(
-        self, file: IndexFile, stream: str, records: Sequence[Record], span: Span
-    ) -> None:
-        await self._ask(file, lambda file: file.feed(stream, records, span))
 
     async def _ask(self, file: IndexFile, question: Callable[[IndexFile], T]) -> T | None:
         try:
@@ -221,6 +233,18 @@ class Index:
         return await asyncio.get_running_loop().run_in_executor(self._pool, deed, *arguments)
 
 
-def _held(span: Span | None, run: Sequence[Record]) -> bool:
+def _held(file: IndexFile, run: Run) -> bool:
     """Whether all of `run` is known."""
-    return span is not None and span.first <= run[0].offset and run[-1].offset < span.end
+    return _touches(file, run) and run[-1].offset < file.spans[EVENTS, run[0].partition].end
+
+
+def _touches(file: IndexFile, run: Run) -> bool:
+    """Whether nothing lies between what is known and `run`."""
+    span = file.spans.get((EVENTS, run[0].partition))
+    return span is not None and span.first <= run[0].offset <= span.end
+
+
+def _feed(file: IndexFile, runs: Sequence[Run]) -> None:
+    for run in runs:
+        span = Span(run[0].partition, run[0].offset, run[-1].offset + 1)
+        file.feed(EVENTS, run, span)
