@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from destinations.lanes import Lane
@@ -83,4 +83,4 @@ def origin(record: Record) -> Record:
     if place is None:
         return record
     partition, _, offset = place.partition(b":")
-    return replace(record, stream=EVENTS, partition=int(partition), offset=int(offset))
+    return record._replace(stream=EVENTS, partition=int(partition), offset=int(offset))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from destinations.deadletters import DeadLetter, settle
@@ -54,4 +53,4 @@ def _record(letter: DeadLetter, number: int) -> Record:
     """
     event = letter.event
     where = b"%d:%d" % (event.partition, event.offset)
-    return replace(event, offset=number, headers=(*event.headers, ("place", where)))
+    return event._replace(offset=number, headers=(*event.headers, ("place", where)))

@@ -76,8 +76,7 @@ class Place(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """An entry in the log. `at` is the time of the append, in seconds since the epoch."""
 
     stream: str
