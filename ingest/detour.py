@@ -61,7 +61,10 @@ class Detour:
     """Appends to a log, or around it."""
 
     def __init__(self, spooled: Spooled, happenings: Happenings, seconds: float) -> None:
-        """`seconds`: what the log may take for an append before it is taken for away."""
+        """`seconds`: for how long the log may take nothing, of what it was asked, before it is
+        taken for away. One that is slow and takes something is not: the spool would only add to
+        its work.
+        """
         self._log = spooled.log
         self._opening = spooled.opening
         self._opened: Log | None = None
@@ -69,6 +72,7 @@ class Detour:
         self._happenings = happenings
         self._seconds = seconds
         self._under_way: set[asyncio.Timeout] = set()
+        self._taken = 0.0  # when the log last took something, or had nothing to take
         self._most = MOST
         self._stopping = asyncio.Event()
         if self._log is None:
@@ -109,8 +113,10 @@ class Detour:
         """Whether the log took these in time; if not, nobody tries until it is back."""
         if self._log is None:
             return False
+        if not self._under_way:
+            self._taken = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._seconds) as limit:
+            async with asyncio.timeout(None) as limit:
                 self._under_way.add(limit)
                 try:
                     await self._log.append(stream, entries)
@@ -119,6 +125,7 @@ class Detour:
         except (LogUnavailable, TimeoutError) as error:
             self._leave(str(error))
             return False
+        self._taken = asyncio.get_running_loop().time()
         return True
 
     def _leave(self, why: str) -> None:
@@ -160,6 +167,8 @@ class Detour:
 
     async def _look(self) -> None:
         """See how it stands; drain when there is something to drain and it is our turn."""
+        if self._under_way and asyncio.get_running_loop().time() - self._taken > self._seconds:
+            self._leave("")
         ours = self._spool.take_turn()
         if self._log is not None and self._spool.way is Way.STRAIGHT:
             self._happenings.log_back()

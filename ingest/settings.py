@@ -39,7 +39,8 @@ class SpoolSettings(BaseModel):
     )
     after_seconds: PositiveFloat = Field(
         1.0,
-        description="Seconds that Kafka may take before the spool does; below `answer_seconds`.",
+        description="Seconds for which Kafka may take nothing that it is asked, before the spool"
+        " does; below `answer_seconds`.",
     )
     max_bytes: PositiveInt = Field(
         1_073_741_824, description="Bytes of events spooled; beyond them the answer is 429."

@@ -126,7 +126,31 @@ async def test_who_is_under_way_is_sent_around_with_the_first(around: Around) ->
     assert 51 == len(await beside.spool.first(EVENTS, 100))
 
 
-async def test_a_log_that_is_slow_is_not_waited_for(around: Around) -> None:
+async def test_a_log_that_is_slow_and_takes_something_is_not_away(around: Around) -> None:
+    """One append may wait for as long as others return: the spool would only add to the work."""
+
+    class Picky(HeldLog):
+        async def append(self, stream: str, entries: Sequence[Entry]) -> Sequence[Place]:
+            if entries[0].key == b"held":
+                return await super().append(stream, entries)
+            return await MemoryLog.append(self, stream, entries)
+
+    log = Picky()
+    detour, beside = await around(log, 0.5)
+    held = asyncio.create_task(detour.append(EVENTS, [entry("held", 0)]))
+    until_then = asyncio.get_running_loop().time() + 2.0
+    while asyncio.get_running_loop().time() < until_then:
+        await detour.append(EVENTS, [entry("a", 1)])
+        await asyncio.sleep(0.001)
+    way = beside.spool.way
+    log.free.set()
+    await held
+
+    assert Way.STRAIGHT is way
+    assert [0] == await found(log, "held")
+
+
+async def test_a_log_that_takes_nothing_is_not_waited_for(around: Around) -> None:
     """It may have an event twice then, and has it."""
     log = HeldLog()
     detour, beside = await around(log, 0.01)
