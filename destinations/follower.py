@@ -1,13 +1,15 @@
 """Keeps the index up with the log in the background: what no reader here takes, and history.
 
 The newest gaps come first: what was appended since, then what lies before the first that is known,
-back to the first record that the log keeps. It works half of the time at most.
+back to the first record that the log keeps. What a reader is about to bring is left to it, or a
+backlog would be read twice. It works half of the time at most.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from destinations.happenings import IndexHappenings
@@ -21,6 +23,10 @@ FOLLOWED: Final = (EVENTS, DELIVERIES, DEAD_LETTERS, PARKED, REJECTED)
 
 LOOK_SECONDS: Final = 5.0
 """Seconds between looks at the log's ends; readers' own takes are known at once."""
+
+
+Spans = Mapping[tuple[str, int], Span]
+"""By stream and partition."""
 
 
 class Follower:
@@ -47,13 +53,13 @@ class Follower:
         """Read on for a while, politely; whether there is more to be read."""
         kept = await self._kept()
         until = self._clock.steady() + LOOK_SECONDS
-        async for took in self._steps(kept):
+        async for took in self._steps(lambda: self._ours(kept)):
             if self._clock.steady() >= until:
                 break
             await asyncio.sleep(took)
         await self._index.ask(IndexFile.flush)
         self._tells.behind(self._missing(kept))
-        if not self._index.usable or self._missing(kept):
+        if not self._index.usable or self._missing(self._ours(kept)):
             return self._index.usable
         firsts = {key: span.first for key, span in kept.items()}
         self._swept += 1
@@ -64,12 +70,12 @@ class Follower:
         """Read on without courtesy, since somebody waits; returns the records still unknown."""
         kept = await self._kept()
         until = self._clock.steady() + seconds
-        async for _ in self._steps(kept):
+        async for _ in self._steps(lambda: kept):
             if self._clock.steady() >= until:
                 break
         return self._missing(kept)
 
-    async def _kept(self) -> Mapping[tuple[str, int], Span]:
+    async def _kept(self) -> Spans:
         """What the log holds, in the order of reading; also opens an index that is to be opened."""
         await self._index.ask(IndexFile.flush)
         spans = {status.stream: status.spans for status in await self._log.status()}
@@ -77,7 +83,16 @@ class Follower:
             (stream, span.partition): span for stream in FOLLOWED for span in spans.get(stream, ())
         }
 
-    def _missing(self, kept: Mapping[tuple[str, int], Span]) -> int:
+    def _ours(self, kept: Spans) -> Spans:
+        """`kept` without what lies ahead of readers that were at work a moment ago."""
+        ours = dict(kept)
+        for partition in self._index.brought(self._clock.steady() - LOOK_SECONDS):
+            key = EVENTS, partition
+            if key in ours and (known := self._index.span(*key)) is not None:
+                ours[key] = replace(ours[key], end=min(known.end, ours[key].end))
+        return ours
+
+    def _missing(self, kept: Spans) -> int:
         """Records of `kept` that the index does not know."""
         missing = 0
         for (stream, partition), span in kept.items():
@@ -85,12 +100,12 @@ class Follower:
             missing += max(0, span.end - known.end) + max(0, known.first - span.first)
         return missing
 
-    async def _steps(self, kept: Mapping[tuple[str, int], Span]) -> AsyncIterator[float]:
-        """One page after the other; each yields the seconds that it took."""
+    async def _steps(self, wanted: Callable[[], Spans]) -> AsyncIterator[float]:
+        """One page after the other of what is wanted by then; each yields the seconds it took."""
         for step in (self._upward, self._downward):
-            for (stream, _), span in kept.items():
+            for key in wanted():
                 began = self._clock.steady()
-                while self._index.usable and await step(stream, span):
+                while self._index.usable and await step(key[0], wanted()[key]):
                     yield self._clock.steady() - began
                     began = self._clock.steady()
 

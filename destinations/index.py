@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -59,6 +59,7 @@ class Index:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._feeding = asyncio.Lock()
+        self._brought: dict[int, float] = {}
         self._opening = asyncio.Lock()
         self._file: IndexFile | None = None
         self._spoilt = False
@@ -90,6 +91,10 @@ class Index:
     async def feed(self, stream: str, records: Sequence[Record], span: Span) -> None:
         """Take in `records`, which are all that `span` holds; it must touch what is known."""
         await self.ask(lambda file: file.feed(stream, records, span))
+
+    def brought(self, since: float) -> Collection[int]:
+        """Partitions of which a reader brought what was not known, since `since` (steady)."""
+        return [partition for partition, at in self._brought.items() if at >= since]
 
     @property
     def usable(self) -> bool:
@@ -123,6 +128,7 @@ class Index:
         for run in behind:
             await self._catch_up(file, run)
         for run in runs:
+            self._brought[run[0].partition] = self._clock.steady()
             if not _held(file, run):
                 self._tells.unjudged(len(run))
 

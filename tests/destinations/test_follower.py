@@ -13,7 +13,7 @@ from destinations.happenings import IndexHappenings
 from destinations.index import Index
 from destinations.settings import Delivery
 from hub.clock import SystemClock
-from hub.log import DEAD_LETTERS, DELIVERIES, EVENTS, Entry
+from hub.log import DEAD_LETTERS, DELIVERIES, EVENTS, Entry, Span
 from hub.log.memory import MemoryLog
 from hub.log.settings import MemoryLog as MemorySettings
 from hub.metrics import Metrics
@@ -75,6 +75,25 @@ async def test_what_is_appended_is_followed(scene: Scene) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
     assert task.cancelled()
+
+
+async def test_what_a_reader_is_about_to_bring_is_left_to_it(tmp_path: Path) -> None:
+    """Beside a reader at work only history and other streams are read; who asks is not put off."""
+    scene = Scene(tmp_path, WINDOW)
+    await accept(scene.log, 1_300)
+    for partition in range(2):
+        await scene.index.judge(await scene.log.read(EVENTS, partition, 100, 50))
+    await scene.log.append(DELIVERIES, [Entry(b"k", b"{}")])
+    more = await scene.follower.look()
+    known = [scene.index.span(EVENTS, partition) for partition in range(2)]
+    told = scene.behind, scene.known(DELIVERIES)
+    await scene.follower.catch_up(60.0)
+    whole = scene.known()
+    await scene.index.close()
+
+    assert not more
+    assert [Span(0, 0, 150), Span(1, 0, 150)] == known
+    assert ((1_000, 1), 1_300) == (told, whole)
 
 
 async def test_catching_up_is_bounded(scene: Scene) -> None:
