@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -67,6 +68,60 @@ async def test_says_what_it_was_told(sender: Sender, serve: Serve) -> None:
         "agent": "event-hub/0.1",
         "body": b"{}",
     } == heard
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Ours: no", "a\nb", "a\rb", "a\0b"])
+async def test_a_header_holds_no_line_break(sender: Sender, serve: Serve, value: str) -> None:
+    """A token with a line break at its end is not sent, and begins no header of its own."""
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers)
+        return web.Response()
+
+    url = await serve(answer)
+    with pytest.raises(Unsent, match="http_protocol"):
+        await sender.send(Request("POST", url, {"Authorization": value}, b"x"))
+
+    assert [] == asked
+
+
+async def test_what_a_request_says_goes_before_what_we_say(sender: Sender, serve: Serve) -> None:
+    """Our own headers are there unless a request has its own, in any case of letters."""
+    asked = {}
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.update({name: request.headers.getall(name) for name in ("Accept", "User-Agent")})
+        return web.Response()
+
+    await sender.send(Request("POST", await serve(answer), {"ACCEPT": "text/odd"}, b"x"))
+
+    assert {"Accept": ["text/odd"], "User-Agent": ["event-hub/0.1"]} == asked
+
+
+async def test_a_connection_is_used_again_as_long_as_that_can_be(
+    sender: Sender, serve: Serve
+) -> None:
+    """After a reply that was read to its end, and not after one that was cut or says close."""
+    connections = []
+
+    async def answer(request: web.Request) -> web.Response:
+        connections.append(request.transport)
+        match request.path:
+            case "/empty":
+                return web.Response(status=204)
+            case "/close":
+                return web.Response(headers={"Connection": "close"})
+            case _:
+                return web.Response(body=b"0" * (2 * MAX_REPLY))
+
+    url = await serve(answer)
+    for path in ("empty", "empty", "long", "close", "empty"):
+        await sender.send(Request("GET", url + path))
+
+    assert [True, True, False, False] == [
+        one is other for one, other in itertools.pairwise(connections)
+    ]
 
 
 async def test_follows_no_redirect_and_keeps_no_cookie(sender: Sender, serve: Serve) -> None:
