@@ -46,7 +46,7 @@ TAKE = 500
 REVOKE_SECONDS = 5.0
 """How long the answers of partitions that move are waited for."""
 
-GATHER_SECONDS = 0.025
+GATHER_SECONDS = 0.01
 """How long lines of the ledger wait for company; what is lost meanwhile is sent again."""
 
 
