@@ -106,7 +106,8 @@ class Sender:
         connection = await connector.connect(door, [], UNTIMED)
         try:
             protocol, transport = connection.protocol, connection.transport
-            if protocol is None or transport is None:
+            if protocol is None or transport is None or transport.is_closing():
+                # uvloop has a word of its own for a write to what was closed in between.
                 raise ConnectionResetError("closed as it was opened")
             protocol.set_response_params(read_until_eof=True, skip_payload=request.method == "HEAD")
             transport.writelines((head, request.body))
