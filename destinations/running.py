@@ -38,10 +38,14 @@ BESIDE_SECONDS = 10.0
 WATCH_SECONDS = 2.0
 """How often the settings file is looked at."""
 
+Version = tuple[int, int]
+"""When a file was written, in nanoseconds, and its bytes."""
+
 
 async def run(options: argparse.Namespace) -> int:
     """Deliver until asked to stop; the exit status."""
     path = path_of(options.config)
+    read = _version(path)
     settings = load(DestinationsSettings, path)
     begun = _enabled(settings)
     clock = SystemClock()
@@ -76,7 +80,7 @@ async def run(options: argparse.Namespace) -> int:
             asyncio.create_task(_beside(what, begin))
             for what, begin in (
                 ("measures", lambda: _measuring(log, crew, metrics)),
-                ("watches the settings", lambda: _watching(path, settings, crew)),
+                ("watches the settings", lambda: _watching(path, read, settings, crew)),
                 ("follows the log", follower.run),
                 ("audits", audit.run),
             )
@@ -119,13 +123,16 @@ async def _measuring(log: Log, crew: Crew, metrics: Metrics) -> None:
         await asyncio.sleep(LAG_SECONDS)
 
 
-async def _watching(path: Path, settings: DestinationsSettings, crew: Crew) -> None:
+async def _watching(
+    path: Path, seen: Version | None, settings: DestinationsSettings, crew: Crew
+) -> None:
     """Follow the settings of the instances as the file changes; a faulty file changes nothing.
+
+    `seen`: the version that `settings` were read of; it may have changed since.
 
     A destination that was barred is asked again at once when its settings change.
     """
     log = structlog.get_logger("destinations")
-    seen = _version(path)
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         version = _version(path)
@@ -143,7 +150,7 @@ async def _watching(path: Path, settings: DestinationsSettings, crew: Crew) -> N
             log.warning("[log] and [delivery] take effect at the next start")
 
 
-def _version(path: Path) -> tuple[int, int] | None:
+def _version(path: Path) -> Version | None:
     try:
         stat = path.stat()
     except OSError:
