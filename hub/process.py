@@ -29,6 +29,10 @@ Ready = Callable[[], Awaitable[str | None]]
 COLLECTING: Final = (50_000, 20, 100)
 """New objects until the youngest are looked at, and how often before the older ones are."""
 
+COLLECTED: Final = 1.0
+"""Seconds after which the youngest are looked at anyway, few as they may be: what Kafka's client
+leaves behind it holds megabytes."""
+
 
 def begin_logging() -> None:
     """One line of JSON per happening on standard error, or coloured text on a terminal."""
@@ -100,11 +104,19 @@ def little_collecting() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTING)
+    collecting = asyncio.create_task(_collecting())
     try:
         yield
     finally:
+        collecting.cancel()
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+async def _collecting() -> None:
+    while True:
+        await asyncio.sleep(COLLECTED)
+        gc.collect(0)
 
 
 def health_routes(metrics: Metrics, ready: Ready) -> list[web.RouteDef]:
