@@ -8,33 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import TypeVar
 
 import structlog
-from prometheus_client.metrics import MetricWrapperBase
 
 from destinations.breaker import State
 from destinations.limiter import Why
 from destinations.outcome import Barred
 from destinations.watchdog import Still
-from hub.metrics import Metrics
-
-Metric = TypeVar("Metric", bound=MetricWrapperBase)
-
-
-class ByLabel(dict[str, Metric]):
-    """One instance's children of a metric by its second label, each looked up once.
-
-    A child found by labels costs a lock and a lookup for each event.
-    """
-
-    def __init__(self, metric: Metric, destination: str) -> None:
-        self._metric = metric
-        self._destination = destination
-
-    def __missing__(self, label: str) -> Metric:
-        child = self[label] = self._metric.labels(self._destination, label)
-        return child
+from hub.metrics import ByLabel, Metrics
 
 
 class Happenings:

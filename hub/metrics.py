@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,6 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,6 +39,24 @@ _REQUEST: Final = (
 # Seconds, from a live hub to a vendor's outage over a weekend.
 _DELAY: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 900, 3_600, 21_600, 86_400)
 _ROWS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_500)
+
+
+Metric = TypeVar("Metric", bound=MetricWrapperBase)
+
+
+class ByLabel(dict[str, Metric]):
+    """A metric's children by their second label, for one value of the first; each looked up once.
+
+    A child found by its labels costs a lock and a lookup for each event.
+    """
+
+    def __init__(self, metric: Metric, first: str) -> None:
+        self._metric = metric
+        self._first = first
+
+    def __missing__(self, label: str) -> Metric:
+        child = self[label] = self._metric.labels(self._first, label)
+        return child
 
 
 class Metrics:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -17,7 +17,7 @@ from prometheus_client import Counter, Histogram
 from hub.clock import Clock
 from hub.log import LogError
 from hub.log.sqlite.spool import Holding
-from hub.metrics import Metrics
+from hub.metrics import ByLabel, Metrics
 from ingest.errors import REFUSALS
 from ingest.validate import TYPES
 
@@ -51,8 +51,8 @@ class _Meters:
     duplicates: Counter
     retries: Counter
     late: Counter
-    refused: dict[str, Counter] = field(default_factory=dict)
-    violated: dict[str, Counter] = field(default_factory=dict)
+    refused: ByLabel[Counter]
+    violated: ByLabel[Counter]
 
 
 class Happenings:
@@ -112,21 +112,14 @@ class Happenings:
         """An accepted event breaks schemas that are only reported."""
         violated = self._meters[source].violated
         for kind in kinds:
-            counter = violated.get(kind)
-            if counter is None:
-                counter = violated[kind] = self._metrics.ingest_violations.labels(source, kind)
-            counter.inc()
+            violated[kind].inc()
 
     def refused(self, source: str, codes: Iterable[str]) -> None:
         """Events were refused, and are kept."""
         meters = self._meters[source]
         for code in codes:
             label = code if code in REFUSALS else "schema_violation"
-            counter = meters.refused.get(label)
-            if counter is None:
-                counter = self._metrics.ingest_refused.labels(source, label)
-                meters.refused[label] = counter
-            counter.inc()
+            meters.refused[label].inc()
             self._seldom("events refused", f"{source} {label}", source=source, code=label)
 
     def unkept(self, code: str) -> None:
@@ -215,4 +208,6 @@ class Happenings:
             metrics.ingest_duplicates.labels(source),
             metrics.ingest_client_retries.labels(source),
             metrics.ingest_late.labels(source),
+            ByLabel(metrics.ingest_refused, source),
+            ByLabel(metrics.ingest_violations, source),
         )

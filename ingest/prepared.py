@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from email.utils import formatdate
 from functools import lru_cache
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -42,7 +43,7 @@ def prepared(answer: Answer, headers: Headers, now: float) -> Prepared:
 @lru_cache(maxsize=256)
 def _head(answer: Answer, headers: Headers) -> bytes:
     lines = [
-        f"HTTP/1.1 {answer.status} OK",
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         *(f"{name}: {value}" for name, value in (*headers, *answer.headers)),
         f"Content-Type: {answer.content_type}",
         f"Content-Length: {len(answer.body)}",

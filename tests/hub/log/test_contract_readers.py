@@ -46,6 +46,17 @@ async def test_a_new_group_begins_at_the_first_record(log: Log) -> None:
     assert {key: [0, 1] for key in KEYS} == by_key(taken)
 
 
+async def test_a_reader_that_reads_is_in_touch(log: Log) -> None:
+    """Nobody else has what the only member of a group just took."""
+    await log.append(EVENTS, one_each(b"0"))
+    reader = await log.open_reader(EVENTS, "g")
+    await take_all(reader, PARTITIONS)
+    in_touch = reader.in_touch
+    await reader.close()
+
+    assert in_touch
+
+
 async def test_every_group_is_given_everything(log: Log) -> None:
     """Readers of different groups do not take records from one another."""
     await log.append(EVENTS, [entry for n in range(30) for entry in one_each(b"%d" % n)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 from hub.log import EVENTS, STREAMS, Entry, LogMisconfigured, LogUnavailable, Span
 from hub.log.settings import SqliteLog as Settings
 from hub.log.sqlite import SqliteLog
+from hub.log.sqlite import log as log_module
 from hub.log.sqlite.doorbell import folder_of
-from tests.hub.log.scenes import by_key, key_of_partition, numbered, read_all, take_all
+from tests.hub.log.scenes import by_key, key_of_partition, numbered, read_all, take_all, until
 
 PARTITIONS = 2
 KEY = key_of_partition(1, PARTITIONS).decode()
@@ -148,3 +150,23 @@ async def test_close_leaves_nothing_behind(log: SqliteLog, settings: Settings) -
     assert [] == bells
     assert frozenset(range(PARTITIONS)) == held
     assert {KEY.encode(): [1, 2]} == by_key(taken)
+
+
+async def test_a_reader_knows_that_it_gave_no_sign_of_life(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a file cannot be written, its readers may be taken for dead: they say so until they
+    were heard again.
+    """
+    monkeypatch.setattr(log_module, "BEAT", 0.05)
+    log = await SqliteLog.open(settings, lease=0.3)
+    reader = await log.open_reader(EVENTS, "g")
+    assert reader.in_touch
+    other = sqlite3.connect(settings.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    await until(lambda: not reader.in_touch)
+    other.execute("COMMIT")
+    other.close()
+    await until(lambda: reader.in_touch)
+    await reader.close()
+    await log.close()
