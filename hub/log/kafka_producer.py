@@ -191,6 +191,7 @@ class Producer:
         for part in call.parts:
             if part.sent < len(part.entries):
                 part.entries = []
+        call.parts = []  # they know the call: only the collector would find such a circle
         if call.answer.done() and not call.answer.cancelled():
             call.answer.exception()  # seen, also when the caller's time was up in the same moment
 
