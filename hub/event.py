@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
 from hub.encoding import dumps
-from hub.log import Entry, Record
+from hub.log import Entry, Headers, Record
 
 FORMAT = b"1"
+
+_VERSION: Final = ("v", FORMAT)
+
+_SHORT: Final = 128
+"""Characters of a name that is remembered: 4,096 of them take some 3 MB at most."""
 
 KIND: Final = slice(2, 5)
 """Where type, name and source stand among the headers that `entry_of` writes."""
@@ -42,14 +48,27 @@ def entry_of(source: str, event: Mapping[str, Any], received_at: float) -> Entry
         key=key_of(source, event),
         value=dumps(event),
         headers=(
-            ("v", FORMAT),
+            _VERSION,
             ("id", event["messageId"].encode()),
-            ("type", event["type"].encode()),
-            ("name", name_of(event).encode()),
-            ("source", source.encode()),
-            ("at", b"%d" % int(received_at * 1000)),
+            *_kind_of(event["type"], name_of(event), source),
+            _at(int(received_at * 1000)),
         ),
     )
+
+
+def _kind_of(type_: str, name: str, source: str) -> Headers:
+    return (_kind if len(name) <= _SHORT else _kind.__wrapped__)(type_, name, source)
+
+
+# Few kinds make up nearly all events, and what thousands of entries share stays in the CPU's cache.
+@lru_cache(maxsize=4_096)
+def _kind(type_: str, name: str, source: str) -> Headers:
+    return (("type", type_.encode()), ("name", name.encode()), ("source", source.encode()))
+
+
+@lru_cache(maxsize=64)
+def _at(milliseconds: int) -> tuple[str, bytes]:
+    return ("at", b"%d" % milliseconds)
 
 
 @dataclass(slots=True)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 AGENT_LETTERS: Final = 1_024
 """Of a User-Agent header; what is longer would be copied into each event of a batch."""
@@ -31,8 +30,7 @@ _MOBILE: Final = (
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """What the connection tells of who is at its other end."""
 
     peer: str | None = None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined]
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -23,13 +22,12 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _DECODER: Final = json.JSONDecoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What a request says for all of its events, and the events as they came."""
 
     items: Sequence[Any]
-    context: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    integrations: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    context: Mapping[str, Any] = _NOTHING
+    integrations: Mapping[str, Any] = _NOTHING
     sent_at: Any = None
     too_large: frozenset[int] = frozenset()
 

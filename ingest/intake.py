@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.clock import Clock
 from hub.event import entry_of
@@ -36,8 +35,7 @@ ENTRY_BYTES: Final = 1_024
 """What an entry takes beside its value: its key, its headers, and what Python adds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request as far as it matters here. `type`: what the path says; None for a batch."""
 
     type: str | None
@@ -141,7 +139,7 @@ class Intake:
         put_off = self._put_off(source, 1)
         if put_off:
             return put_off
-        ticket = self._ticket(source, [], [whole(code, text, detail)], stay)
+        ticket = self._refusing(source, [whole(code, text, detail)], stay)
         return ticket, refuse(code, detail)
 
     def _put_off(self, source: Source, events: int) -> Answer | None:
@@ -181,60 +179,50 @@ class Intake:
                 source.settings.compat == "segment" and code != "origin_not_allowed"
             )
             answer = SUCCESS if silent else refuse(code)
-            return self._ticket(source, [], refused, stay, envelope), answer
+            return self._refusing(source, refused, stay, envelope.context), answer
         now = self._clock.now()
-        valid, refused = self._judged(source, call, envelope, now)
-        answer = _answer(source, valid, refused)
-        return self._ticket(source, valid, refused, stay, envelope, now), answer
-
-    def _judged(
-        self, source: Source, call: Call, envelope: Envelope, now: float
-    ) -> tuple[list[Valid], list[Rejected]]:
-        at = int(now * 1_000)
-        receipt = Receipt(at, iso_of(at), call.retries > 0, call.connection)
-        valid: list[Valid] = []
-        refused: list[Rejected] = []
-        for index, item in enumerate(envelope.items):
-            found: Valid | Rejection
-            if index in envelope.too_large:
-                found = Rejection("event_too_large", REFUSALS["event_too_large"].message)
-            else:
-                found = self._rules.judge(item, call.type, envelope, source, receipt)
-            if isinstance(found, Valid):
-                valid.append(found)
-            else:
-                refused.append(Rejected(found, index, item))
-        return valid, refused
-
-    def _ticket(
-        self,
-        source: Source,
-        valid: Sequence[Valid],
-        refused: Sequence[Rejected],
-        stay: Stay,
-        envelope: Envelope | None = None,
-        now: float | None = None,
-    ) -> Ticket:
-        """What is to be kept, in bytes; these are charged to the request's stay."""
-        now = self._clock.now() if now is None else now
         ticket = self._keeping.ticket(source.name, stay)
         try:
-            for found in valid:
-                if self._keeping.is_new(ticket, found):
-                    ticket.events.append(entry_of(source.name, found.event, now))
-                    ticket.types.append(found.event["type"])
-                    ticket.late += found.late
-                    if found.reported:
-                        self._happenings.violated(source.name, found.reported)
-            if refused:
-                library = told_library(envelope.context) if envelope else None
-                at = iso_of(int(now * 1_000))
-                ticket.refused += [one.entry(source.name, at, library) for one in refused]
-                ticket.codes += [one.rejection.code for one in refused]
+            refused = self._judged(ticket, source, call, envelope, now)
+            _refuse(ticket, refused, now, envelope.context)
         except BaseException:
             self._keeping.forget(ticket)
             raise
-        stay.hold(sum(ENTRY_BYTES + len(one.value) for one in (*ticket.events, *ticket.refused)))
+        _charge(ticket)
+        return ticket, _answer(source, refused, len(items))
+
+    def _judged(
+        self, ticket: Ticket, source: Source, call: Call, envelope: Envelope, now: float
+    ) -> list[Rejected]:
+        """Judge each event, and put into the ticket what is valid; returns what is not.
+
+        One event after the other goes all the way: what it was parsed into is at hand only once.
+        """
+        at = int(now * 1_000)
+        receipt = Receipt(at, iso_of(at), call.retries > 0, call.connection)
+        judge, is_new, too_large = self._rules.judge, self._keeping.is_new, envelope.too_large
+        refused: list[Rejected] = []
+        for index, item in enumerate(envelope.items):
+            found: Valid | Rejection
+            if index in too_large:
+                found = Rejection("event_too_large", REFUSALS["event_too_large"].message)
+            else:
+                found = judge(item, call.type, envelope, source, receipt)
+            if isinstance(found, Rejection):
+                refused.append(Rejected(found, index, item))
+            elif is_new(ticket, found):
+                ticket.add(entry_of(source.name, found.event, now), found)
+                if found.reported:
+                    self._happenings.violated(source.name, found.reported)
+        return refused
+
+    def _refusing(
+        self, source: Source, refused: Sequence[Rejected], stay: Stay, context: Any = None
+    ) -> Ticket:
+        """What is to be kept of a request of which nothing is taken."""
+        ticket = self._keeping.ticket(source.name, stay)
+        _refuse(ticket, refused, self._clock.now(), context)
+        _charge(ticket)
         return ticket
 
     async def _kept(self, decided: Decided) -> Answer:
@@ -262,10 +250,25 @@ def _refused_as_whole(source: Source, call: Call, items: Sequence[Any]) -> str:
     return "too_many_events" if len(items) > BATCH_EVENTS else ""
 
 
-def _answer(source: Source, valid: Sequence[Valid], refused: Sequence[Rejected]) -> Answer:
+def _refuse(ticket: Ticket, refused: Sequence[Rejected], now: float, context: Any) -> None:
+    """Put into the ticket what is refused; `context` is what the request says for all."""
+    if refused:
+        library = told_library(context)
+        at = iso_of(int(now * 1_000))
+        ticket.refused += [one.entry(ticket.source, at, library) for one in refused]
+        ticket.codes += [one.rejection.code for one in refused]
+
+
+def _charge(ticket: Ticket) -> None:
+    """The bytes that wait for the log are the stay's."""
+    entries = (*ticket.events, *ticket.refused) if ticket.refused else ticket.events
+    ticket.stay.hold(ENTRY_BYTES * len(entries) + sum([len(one.value) for one in entries]))
+
+
+def _answer(source: Source, refused: Sequence[Rejected], items: int) -> Answer:
     if not refused:
         return SUCCESS
-    if valid:
+    if len(refused) < items:
         if source.settings.compat == "segment":
             return SUCCESS
         return accept(one.told() for one in refused)

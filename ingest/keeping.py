@@ -11,7 +11,6 @@ not per request.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -48,7 +47,7 @@ class Ticket:
     stay: Stay
     answer: asyncio.Future[str]
     events: list[Entry] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
+    types: dict[str, int] = field(default_factory=dict)
     refused: list[Entry] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
@@ -56,6 +55,13 @@ class Ticket:
     promise: Promise | None = None
     late: int = 0
     duplicates: int = 0
+
+    def add(self, entry: Entry, found: Valid) -> None:
+        """An event that is to be kept."""
+        self.events.append(entry)
+        type_ = found.event["type"]
+        self.types[type_] = self.types.get(type_, 0) + 1
+        self.late += found.late
 
     def entries(self, stream: str) -> Sequence[Entry]:
         """What is to be appended to a stream."""
@@ -220,7 +226,7 @@ class Keeping:
         if ticket.promise is not None:
             ticket.promise.set_result(True)
         if ticket.types:
-            self._happenings.accepted(ticket.source, Counter(ticket.types), ticket.late)
+            self._happenings.accepted(ticket.source, ticket.types, ticket.late)
 
     def _refused(self, ticket: Ticket) -> None:
         """So are its refusals, and nothing of it waits for the log any more."""

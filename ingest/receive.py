@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -32,8 +32,7 @@ class Gone(Exception):
     """The client hung up, or what follows is not HTTP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What arrived. `fault`: the code by which it is refused, else nothing."""
 
     text: bytes

@@ -8,6 +8,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,8 @@ class Sources:
         self._by_hash = {
             digest: source for source in sources.values() for digest in source.settings.keys
         }
+        # A source sends again and again; a stranger's keys push out each other.
+        self.find = lru_cache(maxsize=1_024)(self._find)
 
     @classmethod
     def of(cls, settings: Mapping[str, SourceSettings], folder: Path) -> Sources:
@@ -75,7 +78,7 @@ class Sources:
             raise Misconfigured(faults)
         return cls(sources)
 
-    def find(self, key: str) -> Source | None:
+    def _find(self, key: str) -> Source | None:
         """Whose key this is; the time it takes does not tell how much of a key is right."""
         digest = hash_of(key)
         source = self._by_hash.get(digest)
@@ -85,6 +88,7 @@ class Sources:
         return source if any(same) else None
 
 
+@lru_cache(maxsize=1_024)
 def key_in_header(authorization: str | None) -> str | None:
     """The write key of `Authorization: Basic`; a missing colon or padding is forgiven."""
     scheme, _, credentials = (authorization or "").strip().partition(" ")

@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ingest.enrich import Connection, Network, enrich
 from ingest.envelope import Envelope
@@ -32,8 +32,7 @@ _KINDS: Final = (("channel", str), ("_metadata", dict))
 """Fields that only SDKs write; what no SDK can have written there is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """Why an item is not taken."""
 
     code: str
@@ -41,8 +40,7 @@ class Rejection:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Valid:
+class Valid(NamedTuple):
     """An event as the log will keep it; `given_id` when its id is the sender's own."""
 
     event: dict[str, Any]
@@ -51,8 +49,7 @@ class Valid:
     reported: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What is the same for all events of one request."""
 
     received: int
@@ -154,12 +151,13 @@ def _name(event: dict[str, Any]) -> None:
     """Ids that are numbers become text (PHP and Ruby send integers); empty ones are not there."""
     for key in _IDS:
         value = event.get(key)
-        if value == "":
-            del event[key]
-        elif isinstance(value, int) and not isinstance(value, bool):
-            event[key] = str(value)
+        if isinstance(value, str):
+            if not value:
+                del event[key]
         elif isinstance(value, float):
             event[key] = str(int(value)) if value.is_integer() else str(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            event[key] = str(value)
 
 
 def _merge(event: dict[str, Any], envelope: Envelope) -> None:

@@ -49,6 +49,8 @@ ROUND = 0.02
 # Seconds between attempts to start a producer, while someone waits for one.
 START_PAUSE = 0.1
 
+_NOWHERE = Place(-1, -1)
+
 
 @dataclass(eq=False, slots=True)
 class _Call:
@@ -56,7 +58,7 @@ class _Call:
 
     answer: asyncio.Future[None]
     size: int
-    places: list[Place | None]
+    places: list[Place]
     parts: list[_Part] = field(default_factory=list)
     missing: int = 0
 
@@ -66,7 +68,8 @@ class _Part:
     """What one call appends to one partition."""
 
     call: _Call
-    entries: list[tuple[int, Entry]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)  # where in the call each of them stands
     sent: int = 0  # how many of the entries went into a batch
     confirmed: int = 0
 
@@ -133,7 +136,7 @@ class Producer:
             raise LogUnavailable(f"{self._bytes:,} bytes wait for Kafka already")
         if not entries:
             return []
-        call = _Call(self._loop.create_future(), size, [None] * len(entries))
+        call = _Call(self._loop.create_future(), size, [_NOWHERE] * len(entries))
         self._bytes += size
         self._enqueue(call, topic, entries)
         try:
@@ -145,7 +148,7 @@ class Producer:
             ) from None
         finally:
             self._forget(call)
-        return [place for place in call.places if place is not None]
+        return call.places
 
     async def start(self) -> None:
         """Connect, so that the first append does not have to."""
@@ -171,7 +174,8 @@ class Producer:
             part = parts.get(partition)
             if part is None:
                 part = parts[partition] = _Part(call)
-            part.entries.append((index, entry))
+            part.entries.append(entry)
+            part.indices.append(index)
         call.parts = list(parts.values())
         call.missing = len(parts)
         for partition, part in parts.items():
@@ -291,7 +295,7 @@ class Producer:
         shares: list[tuple[_Part, int]] = []
         while (part := self._next(line)) is not None:
             before = part.sent
-            for _, entry in part.entries[before:]:
+            for entry in part.entries[before:] if before else part.entries:
                 written = batch.append(
                     timestamp=None, key=entry.key, value=entry.value, headers=list(entry.headers)
                 )
@@ -309,9 +313,10 @@ class Producer:
         for part, count in shares:
             call = part.call
             if not call.answer.done():
-                for index, _ in part.entries[part.confirmed : part.confirmed + count]:
-                    call.places[index] = Place(line.partition, base)
-                    base += 1
+                indices = part.indices[part.confirmed : part.confirmed + count]
+                for offset, index in enumerate(indices, base):
+                    call.places[index] = Place(line.partition, offset)
+                base += count
                 part.confirmed += count
                 if part.confirmed == len(part.entries):
                     call.missing -= 1
