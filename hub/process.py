@@ -7,13 +7,14 @@ deadline. The second insists: the process ends now; the log keeps the truth.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import orjson
@@ -32,6 +33,9 @@ COLLECTING: Final = (50_000, 20, 100)
 COLLECTED: Final = 1.0
 """Seconds after which the youngest are looked at anyway, few as they may be: what Kafka's client
 leaves behind it holds megabytes."""
+
+# Names and numbers of glibc's malloc.h: (M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD), in bytes.
+_KEPT: Final = ((-1, 64 * 1_048_576), (-2, 4 * 1_048_576), (-3, 8 * 1_048_576))
 
 
 def begin_logging() -> None:
@@ -82,6 +86,7 @@ def asked_to_stop() -> asyncio.Event:
 
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run `main` on uvloop; wrong settings are told line by line and end with status 2."""
+    keep_memory()
     try:
         return uvloop.run(main)
     except Misconfigured as error:
@@ -90,6 +95,18 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def keep_memory() -> None:
+    """Keep up to 64 MB of what was freed, where glibc allocates; elsewhere nothing happens.
+
+    It would give back each large body as soon as it is freed and ask for the same again, a page
+    fault for every 4 KB: an eighth of ingest's time at batches of 100.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another libc has no mallopt
+        mallopt = ctypes.CDLL(None).mallopt
+        for name, value in _KEPT:
+            mallopt(name, value)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import platform
 import re
 import signal
 import subprocess
@@ -202,6 +203,32 @@ async def test_health() -> None:
     assert (503, {"ok": False, "reason": "TimeoutError"}) == late
     assert 'ingest_unkept_total{code="no_key"} 1.0' in scraped
     assert kind.startswith("text/plain; version=0.0.4")
+
+
+FAULTS = """
+    import resource, sys
+    from hub.process import keep_memory
+
+    if sys.argv[1] == "kept":
+        keep_memory()
+    bytes(bytearray(1_000_000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        [bytes(1_000_000) for _ in range(4)]
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives back so eagerly")
+def test_what_was_freed_is_used_again() -> None:
+    """Large bodies, one after the other, lie in the same memory: few pages are asked for anew."""
+    child = textwrap.dedent(FAULTS)
+    stock, kept = (
+        int(subprocess.check_output([sys.executable, "-c", child, how]))
+        for how in ("stock", "kept")
+    )
+
+    assert kept < stock / 10
 
 
 async def test_what_was_there_at_the_start_is_not_looked_at_for_garbage() -> None:
