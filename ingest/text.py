@@ -34,7 +34,12 @@ def parse(text: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         value = _parse_again(text, error)
-    if text.count(b"[") + text.count(b"{") > DEPTH and depth_of(value) > DEPTH:
+    # A level takes two brackets: short texts need not be searched.
+    if (
+        len(text) > 2 * DEPTH
+        and text.count(b"[") + text.count(b"{") > DEPTH
+        and depth_of(value) > DEPTH
+    ):
         raise Malformed(_too_deep(text))
     return value
 
