@@ -18,7 +18,6 @@ from aiokafka import AIOKafkaProducer, errors
 
 from hub.log import (
     Entry,
-    EntryTooLarge,
     LogError,
     LogMisconfigured,
     LogUnavailable,
@@ -28,7 +27,7 @@ from hub.log.kafka_client import log_error
 from hub.log.kafka_topics import Topic
 from hub.log.partition import partition_of
 from hub.log.settings import KafkaLog
-from hub.log.size import measured, size_of
+from hub.log.size import ENTRY_BYTES, measured
 
 # aiokafka's default of 16 KiB holds 13 of our events; 512 KiB keeps one record under Kafka's
 # default limit of 1 MiB a batch.
@@ -128,10 +127,8 @@ class Producer:
         """Append and return the places; raises as `Log.append` does, within `append_timeout`."""
         if self._closed:
             raise LogUnavailable("the log is closed")
-        size = measured(entries)
-        if size > topic.entry_bytes:
-            for entry in entries:
-                _check(entry, topic)
+        most = min(ENTRY_BYTES, topic.entry_bytes)
+        size = measured(entries, most, f"topic {topic.name}, by its max.message.bytes,")
         if self._bytes + size > WAITING_BYTES:
             raise LogUnavailable(f"{self._bytes:,} bytes wait for Kafka already")
         if not entries:
@@ -389,16 +386,6 @@ def _refuse(parts: Iterable[_Part], error: LogError) -> None:
     for part in parts:
         if not part.call.answer.done():
             part.call.answer.set_exception(error)
-
-
-def _check(entry: Entry, topic: Topic) -> None:
-    """Raise EntryTooLarge for what the topic does not take."""
-    size = size_of(entry)
-    if size > topic.entry_bytes:
-        raise EntryTooLarge(
-            f"an entry of {size:,} bytes; topic {topic.name} takes up to "
-            f"max.message.bytes={topic.entry_bytes:,}"
-        )
 
 
 def _needs(topic: Topic) -> str:

@@ -25,15 +25,14 @@ def size_of(entry: Entry) -> int:
     return size
 
 
-def measured(entries: Sequence[Entry]) -> int:
-    """Bytes of all entries together. Raises EntryTooLarge when one is larger than a log takes."""
-    total = 0
-    for entry in entries:
-        size = size_of(entry)
-        if size > ENTRY_BYTES:
-            raise EntryTooLarge(f"an entry of {size:,} bytes; the log takes up to {ENTRY_BYTES:,}")
-        total += size
-    return total
+def measured(entries: Sequence[Entry], most: int = ENTRY_BYTES, log: str = "the log") -> int:
+    """Bytes of all entries together. Raises EntryTooLarge when one has more than `most`, which
+    `log` takes.
+    """
+    sizes = [size_of(entry) for entry in entries]
+    if (largest := max(sizes, default=0)) > most:
+        raise EntryTooLarge(f"an entry of {largest:,} bytes; {log} takes up to {most:,}")
+    return sum(sizes)
 
 
 def check_notes(notes: Mapping[int, str]) -> None:
