@@ -86,7 +86,7 @@ class Follower:
     def _ours(self, kept: Spans) -> Spans:
         """`kept` without what lies ahead of readers that were at work a moment ago."""
         ours = dict(kept)
-        for partition in self._index.brought(self._clock.steady() - LOOK_SECONDS):
+        for partition in self._index.led(self._clock.steady() - LOOK_SECONDS):
             key = EVENTS, partition
             if key in ours and (known := self._index.span(*key)) is not None:
                 ours[key] = replace(ours[key], end=min(known.end, ours[key].end))

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -38,6 +38,9 @@ WAIT_SECONDS: Final = 1.0
 AGAIN_SECONDS: Final = 60.0
 """Pause before an index that could not be used is made anew."""
 
+NEAR: Final = 10_000
+"""Records between a reader and the end of what is known: so many it will soon have read."""
+
 Twins = Mapping[tuple[int, int], Place]
 """By partition and offset, the place of the event that came first."""
 
@@ -59,7 +62,7 @@ class Index:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._feeding = asyncio.Lock()
-        self._brought: dict[int, float] = {}
+        self._led: dict[int, float] = {}
         self._opening = asyncio.Lock()
         self._file: IndexFile | None = None
         self._spoilt = False
@@ -78,6 +81,7 @@ class Index:
         runs = [list(run) for _, run in groupby(records, attrgetter("partition"))]
         if new := [run for run in runs if not _held(file, run)]:
             await self._take_in(file, new)
+        self._note(file, runs)
         twins: dict[tuple[int, int], Place] = {}
         for run in runs:
             twins |= await self._twins(file, run[0].partition, run)
@@ -92,9 +96,11 @@ class Index:
         """Take in `records`, which are all that `span` holds; it must touch what is known."""
         await self.ask(lambda file: file.feed(stream, records, span))
 
-    def brought(self, since: float) -> Collection[int]:
-        """Partitions of which a reader brought what was not known, since `since` (steady)."""
-        return [partition for partition, at in self._brought.items() if at >= since]
+    def led(self, since: float) -> Collection[int]:
+        """Partitions in which a reader has been at the end of what is known, or near it, since
+        `since` (steady): what comes next it will bring.
+        """
+        return [partition for partition, at in self._led.items() if at >= since]
 
     @property
     def usable(self) -> bool:
@@ -128,9 +134,16 @@ class Index:
         for run in behind:
             await self._catch_up(file, run)
         for run in runs:
-            self._brought[run[0].partition] = self._clock.steady()
             if not _held(file, run):
                 self._tells.unjudged(len(run))
+
+    def _note(self, file: IndexFile, runs: Iterable[Run]) -> None:
+        """Remember where readers are at work."""
+        now = self._clock.steady()
+        for run in runs:
+            known = file.spans.get((EVENTS, run[0].partition))
+            if known is None or known.end - run[-1].offset <= NEAR:
+                self._led[run[0].partition] = now
 
     async def _catch_up(self, file: IndexFile, run: Run) -> None:
         """Let the file know what lies between what is known and `run`, and then `run`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from destinations import index as index_module
 from destinations.follower import Follower
 from destinations.happenings import IndexHappenings
 from destinations.index import Index
@@ -94,6 +95,27 @@ async def test_what_a_reader_is_about_to_bring_is_left_to_it(tmp_path: Path) -> 
     assert not more
     assert [Span(0, 0, 150), Span(1, 0, 150)] == known
     assert ((1_000, 1), 1_300) == (told, whole)
+
+
+@pytest.mark.parametrize(("near", "known"), [(1_000, 200), (10, 1_300)])
+async def test_a_follower_that_is_ahead_lets_readers_catch_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, near: int, known: int
+) -> None:
+    """It begins before they do, and must not stay ahead of all; one that is far behind is slow, and
+    is not waited for.
+    """
+    monkeypatch.setattr(index_module, "NEAR", near)
+    scene = Scene(tmp_path, WINDOW)
+    await accept(scene.log, 1_300)
+    for partition in range(2):
+        records = await scene.log.read(EVENTS, partition, 0, 100)
+        await scene.index.feed(EVENTS, records, Span(partition, 0, 100))
+        await scene.index.judge(records[:50])
+    await scene.follower.look()
+    found = scene.known()
+    await scene.index.close()
+
+    assert known == found
 
 
 async def test_catching_up_is_bounded(scene: Scene) -> None:
