@@ -7,7 +7,7 @@ import ipaddress
 import socket
 from functools import lru_cache
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,8 +19,8 @@ from destinations.talk import Reply, Request
 
 SWITCHING: Final = 101
 
-DOORS: Final = 1_000
-"""Origins that are remembered; vendors are few, but may name others in their replies."""
+ADDRESSES: Final = 1_000
+"""URLs that are remembered; vendors have few, but may name others in their replies."""
 
 
 class Unsent(Exception):
@@ -52,7 +52,7 @@ class Sender:
             "accept-encoding": "gzip, deflate",
         }
         self._connectors: dict[bool, aiohttp.TCPConnector] = {}
-        self._doors: dict[URL, aiohttp.ClientRequest] = {}
+        self._address = lru_cache(maxsize=ADDRESSES)(_address_of)
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -77,11 +77,8 @@ class Sender:
     async def send(self, request: Request) -> Reply:
         """The reply, whatever its status. Raises Unsent or ForbiddenAddress."""
         try:
-            url = URL(request.url, encoded=True)
-            head = self._head(request, url)
-            if request.public_only:
-                _check_literal(url.host or "")
-            return await self._exchange(request, self._door(url), head)
+            address = self._address(request.url, request.public_only)
+            return await self._exchange(request, address.door, self._head(request, address))
         except TimeoutError:
             raise Unsent("timeout") from None
         except ForbiddenAddress:
@@ -130,31 +127,38 @@ class Sender:
         headers = {name.lower(): value for name, value in message.headers.items()}
         return Reply(message.code, headers, body)
 
-    def _door(self, url: URL) -> aiohttp.ClientRequest:
-        """What tells aiohttp where to connect to; never sent."""
-        origin = url.origin()
-        door = self._doors.get(origin)
-        if door is None:
-            if len(self._doors) >= DOORS:
-                self._doors.clear()
-            door = self._doors[origin] = aiohttp.ClientRequest(
-                "GET", origin, loop=asyncio.get_running_loop()
-            )
-        return door
-
-    def _head(self, request: Request, url: URL) -> bytes:
+    def _head(self, request: Request, address: _Address) -> bytes:
         """The request's head. Raises ValueError for what would not be one."""
-        if url.scheme not in ("http", "https") or not url.raw_host or url.raw_user:
-            raise ValueError("no address that is asked by HTTP")
-        headers = {**self._defaults, "host": url.host_port_subcomponent or ""}
+        headers = {**self._defaults, "host": address.host}
         if request.body or request.method not in ("GET", "HEAD", "DELETE"):
             headers["content-length"] = str(len(request.body))
         headers |= {name.lower(): value for name, value in request.headers.items()}
         lines = [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join((f"{request.method} {url.raw_path_qs} HTTP/1.1", *lines, "", ""))
+        head = "\r\n".join((f"{request.method} {address.path} HTTP/1.1", *lines, "", ""))
         if not (head.count("\r") == head.count("\n") == len(lines) + 2) or "\0" in head:
             raise ValueError("a line break within a header")
         return head.encode()
+
+
+class _Address(NamedTuple):
+    """Where a URL leads: to whom aiohttp connects (its request is never sent), and what a request's
+    head says of it.
+    """
+
+    door: aiohttp.ClientRequest
+    host: str
+    path: str
+
+
+def _address_of(url: str, public_only: bool) -> _Address:
+    """Raises ValueError or ForbiddenAddress."""
+    parsed = URL(url, encoded=True)
+    if parsed.scheme not in ("http", "https") or not parsed.raw_host or parsed.raw_user:
+        raise ValueError("no address that is asked by HTTP")
+    if public_only:
+        _check_literal(parsed.host or "")
+    door = aiohttp.ClientRequest("GET", parsed.origin(), loop=asyncio.get_running_loop())
+    return _Address(door, parsed.host_port_subcomponent or "", parsed.raw_path_qs)
 
 
 class _Patience:

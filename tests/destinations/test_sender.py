@@ -173,6 +173,22 @@ async def test_a_silent_vendor_is_given_up(sender: Sender, serve: Serve) -> None
             await sender.send(Request("GET", url + path, timeout=0.1))
 
 
+async def test_who_takes_a_connection_and_says_nothing_is_given_up(sender: Sender) -> None:
+    """The timeout covers the way to a vendor, too: here a TLS handshake that is not answered."""
+    ended = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unsent, match="timeout"):
+            await sender.send(Request("GET", f"https://127.0.0.1:{port}/", timeout=0.1))
+        await ended.wait()
+
+
 async def test_no_reply_has_a_bounded_reason(sender: Sender, serve: Serve) -> None:
     """Refused connections, lost ones, unknown names, and nonsense are each one word."""
 
