@@ -20,6 +20,12 @@ from schemas import Plan, PlanError
 SHORTEST_KEY: Final = 10
 """Segment refuses a shorter one at once, whatever else it lets pass (analytics-go #205)."""
 
+LONGEST_KEY: Final = 256
+"""Characters of a key that is remembered: a body may hold one of half a megabyte."""
+
+REMEMBERED: Final = 1_024
+"""Keys that were seen lately. A header has 8 KB at most."""
+
 _KEY_IN_TEXT: Final = re.compile(rb'"writeKey"\s*:\s*"([^"\\]{1,256})"')
 
 
@@ -44,8 +50,8 @@ class Sources:
         self._by_hash = {
             digest: source for source in sources.values() for digest in source.settings.keys
         }
-        # A source sends again and again; a stranger's keys push out each other.
-        self.find = lru_cache(maxsize=1_024)(self._find)
+        # A source sends again and again; strangers' keys push out each other.
+        self._found = lru_cache(maxsize=REMEMBERED)(self._look_up)
 
     @classmethod
     def of(cls, settings: Mapping[str, SourceSettings], folder: Path) -> Sources:
@@ -78,8 +84,11 @@ class Sources:
             raise Misconfigured(faults)
         return cls(sources)
 
-    def _find(self, key: str) -> Source | None:
+    def find(self, key: str) -> Source | None:
         """Whose key this is; the time it takes does not tell how much of a key is right."""
+        return self._found(key) if len(key) <= LONGEST_KEY else self._look_up(key)
+
+    def _look_up(self, key: str) -> Source | None:
         digest = hash_of(key)
         source = self._by_hash.get(digest)
         if source is None:
@@ -88,7 +97,7 @@ class Sources:
         return source if any(same) else None
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=REMEMBERED)
 def key_in_header(authorization: str | None) -> str | None:
     """The write key of `Authorization: Basic`; a missing colon or padding is forgiven."""
     scheme, _, credentials = (authorization or "").strip().partition(" ")

@@ -1,6 +1,7 @@
 """Whose key it is."""
 
 import base64
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,21 @@ def test_each_key_finds_its_source() -> None:
 
     assert ["shop", "shop"] == [sources.find(key).name for key in (KEY, OTHER)]  # type: ignore[union-attr]
     assert [None] * 3 == [sources.find(key) for key in (UNKNOWN, "", hash_of(KEY))]
+
+
+def test_long_keys_leave_nothing_behind() -> None:
+    """A stranger's body may hold a key of half a megabyte; what is remembered stays small."""
+    long = "k" * 1_000
+    sources = Sources.of({"shop": source(keys=(hash_of(long),))}, Path())
+    found = sources.find(long)
+    tracemalloc.start()
+    for n in range(100):
+        sources.find(f"{n}{'x' * 100_000}")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found is not None
+    assert held < 1_000_000
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
