@@ -22,6 +22,9 @@ SWITCHING: Final = 101
 ADDRESSES: Final = 1_000
 """URLs that are remembered; vendors have few, but may name others in their replies."""
 
+LONG_URL: Final = 2_048
+"""Characters of a URL that is remembered."""
+
 
 class Unsent(Exception):
     """No reply came. `reason` is a bounded code; whether the vendor acted on it is not known."""
@@ -52,7 +55,7 @@ class Sender:
             "accept-encoding": "gzip, deflate",
         }
         self._connectors: dict[bool, aiohttp.TCPConnector] = {}
-        self._address = lru_cache(maxsize=ADDRESSES)(_address_of)
+        self._known = lru_cache(maxsize=ADDRESSES)(_address_of)
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -77,7 +80,8 @@ class Sender:
     async def send(self, request: Request) -> Reply:
         """The reply, whatever its status. Raises Unsent or ForbiddenAddress."""
         try:
-            address = self._address(request.url, request.public_only)
+            address_of = self._known if len(request.url) <= LONG_URL else _address_of
+            address = address_of(request.url, request.public_only)
             return await self._exchange(request, address.door, self._head(request, address))
         except TimeoutError:
             raise Unsent("timeout") from None
