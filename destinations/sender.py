@@ -1,4 +1,4 @@
-"""One HTTP attempt: a request out, a reply back, nothing remembered and nothing followed."""
+"""One HTTP attempt: a request out, a reply back, and no redirect followed."""
 
 from __future__ import annotations
 
