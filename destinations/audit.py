@@ -27,6 +27,9 @@ LOOK_SECONDS: Final = 10.0
 TAKE: Final = 200
 """Pages taken at once."""
 
+GATHER_SECONDS: Final = 0.5
+"""How long pages gather between two takes: nobody waits for them before the next look."""
+
 VERIFIED: Final = 1_000
 """Offsets of one partition that are looked up in the log before they are counted, in one look."""
 
@@ -70,7 +73,10 @@ class Audit:
                 due = self._clock.steady() + LOOK_SECONDS
                 try:
                     while (left := due - self._clock.steady()) > 0:
-                        await self.take(min(left, 1.0))
+                        if await self.take(min(left, 1.0)) < TAKE:
+                            await asyncio.sleep(min(left, GATHER_SECONDS))
+                    while await self.take(0.0) == TAKE:
+                        pass
                     await self.look()
                 except LogUnavailable:
                     await asyncio.sleep(1.0)  # the workers tell that the log is away

@@ -36,7 +36,7 @@ from destinations.talk import Reply, all_rows
 from destinations.tokens import Tokens
 from destinations.watchdog import Reason, Watchdog
 from destinations.yard import ParkedLane
-from hub.clock import Clock
+from hub.clock import Clock, until_tick
 from hub.log import EVENTS, PARKED, Log, LogError, LogUnavailable, Reader, Record
 from hub.metrics import Metrics
 
@@ -46,8 +46,15 @@ TAKE = 500
 REVOKE_SECONDS = 5.0
 """How long the answers of partitions that move are waited for."""
 
+FEW = 100
+"""Records that trickle in: after a take of fewer, the next one waits for a tick."""
+
+TICK_SECONDS = 0.005
+"""After a small take all instances take on the same ticks: they share a look at the log. The first
+take after a silence waits for nobody."""
+
 GATHER_SECONDS = 0.01
-"""How long lines of the ledger wait for company; what is lost meanwhile is sent again."""
+"""Ticks on which lines of the ledger are written; what is lost meanwhile is sent again."""
 
 
 class Worker:
@@ -161,8 +168,11 @@ class Worker:
                 reader.resume(paused)
                 paused = frozenset()
             try:
-                records = await reader.take(max(1, min(room, TAKE)), 0.1 if paused else 0.5)
+                most = max(1, min(room, TAKE))
+                records = await reader.take(most, 0.1 if paused else 0.5)
                 await self._receive(reader, records)
+                if 0 < len(records) < min(most, FEW):
+                    await asyncio.sleep(until_tick(TICK_SECONDS, self._clock.steady()))
             except LogUnavailable as error:
                 self._tells.stumbled("the log cannot be read; trying again", error)
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -335,7 +345,7 @@ class Worker:
         while True:
             await self._told.wait()
             self._told.clear()
-            await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(until_tick(GATHER_SECONDS, self._clock.steady()))
             await self._scribe.park()
             if self._station.book.pressing:
                 await self._scribe.record()

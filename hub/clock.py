@@ -47,3 +47,8 @@ def iso(seconds: float) -> str:
     """Seconds since the epoch as Segment writes times: `2026-11-21T10:00:00.000Z`."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def until_tick(seconds: float, now: float) -> float:
+    """Seconds from `now` to the next multiple of `seconds`, on which all wake who wait by it."""
+    return seconds - now % seconds

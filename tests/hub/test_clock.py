@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.clock import FakeClock, SystemClock, iso
+from hub.clock import FakeClock, SystemClock, iso, until_tick
 
 
 def test_the_systems_clock_is_the_machines() -> None:
@@ -43,3 +43,13 @@ def test_written_times_read_back(milliseconds: int) -> None:
     back = datetime.fromisoformat(iso(milliseconds / 1_000)).timestamp() * 1_000
 
     assert abs(back - milliseconds) <= 1.001
+
+
+@given(st.floats(0, 1e7), st.sampled_from([0.005, 0.01, 0.5]))
+def test_who_waits_by_ticks_wakes_together(now: float, seconds: float) -> None:
+    """The wait is above zero, one tick at most, and ends on a multiple of the tick."""
+    wait = until_tick(seconds, now)
+    ticks = (now + wait) / seconds
+
+    assert 0 < wait <= seconds
+    assert abs(ticks - round(ticks)) < 1e-3
