@@ -75,8 +75,7 @@ class Audit:
                     while (left := due - self._clock.steady()) > 0:
                         if await self.take(min(left, 1.0)) < TAKE:
                             await asyncio.sleep(min(left, GATHER_SECONDS))
-                    while await self.take(0.0) == TAKE:
-                        pass
+                    await self.take(0.0)  # what gathered since
                     await self.look()
                 except LogUnavailable:
                     await asyncio.sleep(1.0)  # the workers tell that the log is away

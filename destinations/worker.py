@@ -50,8 +50,7 @@ FEW = 100
 """Records that trickle in: after a take of fewer, the next one waits for a tick."""
 
 TICK_SECONDS = 0.005
-"""After a small take all instances take on the same ticks: they share a look at the log. The first
-take after a silence waits for nobody."""
+"""Ticks on which all instances take again, to share a look; a first take waits for none."""
 
 GATHER_SECONDS = 0.01
 """Ticks on which lines of the ledger are written; what is lost meanwhile is sent again."""
