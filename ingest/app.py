@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
 
 from aiohttp import HttpVersion11, hdrs, web
 
 from hub.clock import Clock
 from ingest import cdn, pixel
 from ingest.admission import Room, Stay
-from ingest.enrich import Connection
 from ingest.errors import SUCCESS, Answer, refuse
 from ingest.happenings import Happenings
+from ingest.heads import call_of, cors, preflight, text_of
 from ingest.intake import Call, Intake
 from ingest.paths import Path, path_of
 from ingest.prepared import prepared
@@ -21,24 +19,6 @@ from ingest.receive import Crowded, Gone, Late, Patience, receive
 from ingest.settings import Ingest
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-ALLOWED: Final = ("authorization", "content-type", "x-retry-count", "cache-control")
-"""Headers that pages may send. A wildcard would not cover `authorization`."""
-
-_PREFLIGHT: Final = (
-    ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"),
-    ("Access-Control-Max-Age", "86400"),
-)
-_EXPOSED: Final = ("Access-Control-Expose-Headers", "Retry-After, X-RateLimit-Reset")
-_ANYONE: Final = (
-    ("Access-Control-Allow-Origin", "*"),
-    ("Vary", "Origin"),
-    _EXPOSED,
-    ("Server", "event-hub"),
-)
-_NAME: Final = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
-_ORIGIN: Final = re.compile(r"^[\x21-\x7e]{1,256}$")
-_NAMES: Final = 50
 
 
 class App:
@@ -71,7 +51,7 @@ class App:
         if path is None and raw_path in self._health and request.method in ("GET", "HEAD"):
             family = "health"
             response = await self._health[raw_path](request)  # type: ignore[arg-type]
-            response.headers.update(_headers(request))
+            response.headers.update(cors(request.headers))
         else:
             family = path.family if path else "other"
             try:
@@ -81,7 +61,7 @@ class App:
                 answer = pixel.ANSWER if family == "pixel" else refuse("internal")
             stays = request.keep_alive and request.version == HttpVersion11
             if answer is SUCCESS and stays and self._goes_on(request):
-                response = prepared(SUCCESS, _headers(request), self._clock.now())
+                response = prepared(SUCCESS, cors(request.headers), self._clock.now())
             else:
                 response = _response(request, answer)
         if not self._goes_on(request) or response.status == 408:
@@ -97,7 +77,7 @@ class App:
     async def _answered(self, request: web.BaseRequest, path: Path | None) -> Answer:
         method = request.method
         if method == "OPTIONS":
-            return Answer(204, b"", _preflight(request))
+            return Answer(204, b"", preflight(request.headers))
         if path is None:
             self._happenings.unkept("not_found")
             return refuse("not_found")
@@ -127,7 +107,9 @@ class App:
             if not stay.begin():
                 return self._overloaded()
             self._happenings.in_flight(self._room.bytes)
-            return await self._intake.take(_call(request, path), body, stay)
+            return await self._intake.take(
+                call_of(path, request.headers, request.remote), body, stay
+            )
         except Crowded:
             return self._overloaded()
         except Late:
@@ -145,8 +127,10 @@ class App:
             self._overloaded()
         else:
             try:
-                query = _text(request.rel_url.raw_query_string)
-                await self._intake.take_address(_call(request, path), query, stay)
+                query = text_of(request.rel_url.raw_query_string)
+                await self._intake.take_address(
+                    call_of(path, request.headers, request.remote), query, stay
+                )
             finally:
                 self._left(stay)
         return pixel.ANSWER
@@ -170,53 +154,11 @@ class App:
 
 
 def _call(request: web.BaseRequest, path: Path) -> Call:
-    headers = request.headers
-    retries = headers.get("X-Retry-Count", "0")
-    agent = headers.get(hdrs.USER_AGENT)
-    forwarded = headers.getall(hdrs.X_FORWARDED_FOR, ())
-    return Call(
-        path.type,
-        Connection(
-            request.remote,
-            ",".join(forwarded) if forwarded else "",
-            _text(agent) if agent else None,
-            client_side=path.family == "pixel",
-        ),
-        headers.get(hdrs.AUTHORIZATION),
-        headers.get(hdrs.ORIGIN),
-        int(retries) if retries.isdecimal() and len(retries) < 10 else 0,
-    )
-
-
-def _text(header: str) -> str:
-    """What a client wrote in a head, with U+FFFD for what was not UTF-8."""
-    if header.isascii():
-        return header
-    return header.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _headers(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
-    """What every answer says, by the origin of the page that asks."""
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is None or not _ORIGIN.match(origin):
-        return _ANYONE
-    return (
-        ("Access-Control-Allow-Origin", origin),
-        ("Access-Control-Allow-Credentials", "true"),
-        *_ANYONE[1:],
-    )
-
-
-def _preflight(request: web.BaseRequest) -> tuple[tuple[str, str], ...]:
-    asked = request.headers.get("Access-Control-Request-Headers", "")
-    names = [name.strip().lower() for name in asked.split(",")[:_NAMES]]
-    more = (name for name in names if _NAME.match(name))
-    allowed = ", ".join(dict.fromkeys((*ALLOWED, *more)))
-    return (*_PREFLIGHT, ("Access-Control-Allow-Headers", allowed))
+    return call_of(path, request.headers, request.remote)
 
 
 def _response(request: web.BaseRequest, answer: Answer) -> web.Response:
-    headers = dict(_headers(request))
+    headers = dict(cors(request.headers))
     headers.update(answer.headers)
     if answer.status != 204:
         headers["Content-Type"] = answer.content_type

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, TypeGuard
 
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
 
 from ingest.errors import Answer, refuse
+from ingest.fast_path import FastPath
 from ingest.happenings import Happenings
 
 WRITE_SECONDS: Final = 10.0
@@ -31,6 +34,7 @@ class Connection(web.RequestHandler):
         self._late: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
         self._heard = False
+        self._answering = False  # on the fast path; of others aiohttp knows
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -50,16 +54,26 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         self._heard = True
         before = self._request_count
+        # aiohttp would wake its own task for what comes; which way it goes is decided here.
+        waiter, self._waiter = self._waiter, None
         super().data_received(data)
+        self._waiter = waiter
+        if self._messages and waiter is not None:
+            self._loop.call_soon(self._go_on)
         if self._request_count != before:
             self._forget_head()
             current = self._current_request
             if current is not None and self._messages and not _is_request(self._messages[-1][0]):
                 # What should have been more of the body is no HTTP: the body never ends.
                 current.content.set_exception(web.RequestPayloadError("malformed body"))
-        elif data and self._late is None and self._waiter is not None:
+        elif data and self._late is None and self._waiter is not None and not self._answering:
             # A head has begun: a request is waited for, and what came is none yet.
             self._await_head()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # Asked after every body; aiohttp then parses nothing, in vain, when nothing was held back.
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def close(self) -> None:
         """Close when what is being answered is answered; what still comes is not read."""
@@ -110,6 +124,54 @@ class Connection(web.RequestHandler):
         ):
             self._server.happenings.failed(error)
 
+    def _go_on(self) -> None:
+        """The next request goes its way, when the one before has its answer."""
+        waiter = self._waiter
+        if not self._messages or self._answering or waiter is None or waiter.done():
+            return
+        if self._buffer_paused or not self._goes_fast():
+            waiter.set_result(None)
+
+    def _goes_fast(self) -> bool:
+        """Whether the first request goes the fast path; what is ours to do then is done."""
+        message, payload = self._messages[0]
+        if self._parser is None or not _is_request(message):
+            return False
+        # What a shutdown waits for.
+        self._answering = self._request_in_progress = True
+        if not self._server.fast_path.takes(message, payload, self._remote, self._answered):
+            self._answering = self._request_in_progress = False
+            return False
+        self._messages.popleft()
+        self._parser.message_consumed()
+        self._server.requests_count += 1
+        return True
+
+    def _answered(self, answer: bytes, goes_on: bool) -> None:
+        """The fast path's answer is there."""
+        self._answering = self._request_in_progress = False
+        if self._handler_waiter is not None:
+            self._handler_waiter.set_result(None)
+        if self.transport is None or self.transport.is_closing():
+            return
+        self.transport.write(answer)
+        if goes_on:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self._go_on()
+        else:
+            self.force_close()
+
+    def _process_keepalive(self) -> None:
+        if self._answering:  # to wait for an answer is not to be idle
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
+
+    @cached_property
+    def _remote(self) -> str | None:
+        """The client's address, as `web.BaseRequest.remote` tells it."""
+        name = self.peername
+        return str(name[0]) if isinstance(name, tuple) else name
+
     def _await_head(self) -> None:
         self._late = self._loop.call_later(self._server.head_seconds, self._too_late)
 
@@ -140,6 +202,7 @@ class Server(web.Server):
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        fast_path: FastPath,
         happenings: Happenings,
         *,
         max_connections: int,
@@ -147,6 +210,7 @@ class Server(web.Server):
         idle_seconds: float,
         linger_seconds: float,
     ) -> None:
+        self.fast_path = fast_path
         self.happenings = happenings
         self.max_connections = max_connections
         self.head_seconds = head_seconds
@@ -166,7 +230,7 @@ class Server(web.Server):
         return Connection(self, loop=self._loop, **self._settings)
 
 
-def _is_request(message: object) -> bool:
+def _is_request(message: object) -> TypeGuard[RawRequestMessage]:
     return hasattr(message, "method")
 
 

@@ -84,13 +84,14 @@ class Intake:
 
     async def take(self, call: Call, body: Body, stay: Stay) -> Answer:
         """Answer a POST by its body."""
-        return await self._kept(self._decided(call, body, stay))
+        return await self._kept(self.decided(call, body, stay))
 
     async def take_address(self, call: Call, query: str, stay: Stay) -> None:
         """Take an event that came in an address; nobody reads the answer."""
         await self._kept(self._decided_address(call, query, stay))
 
-    def _decided(self, call: Call, body: Body, stay: Stay) -> Decided:
+    def decided(self, call: Call, body: Body, stay: Stay) -> Decided:
+        """What a POST comes to, by its body; a ticket must be begun, and its answer told."""
         parsed: Any = None
         fault, detail = body.fault, ""
         if not fault:
@@ -230,7 +231,15 @@ class Intake:
         if isinstance(decided, Answer):
             return decided
         ticket, answer = decided
-        failure = await self._keeping.keep(ticket)
+        self.begin(ticket)
+        return self.told(ticket, answer, await ticket.answer)
+
+    def begin(self, ticket: Ticket) -> None:
+        """Have it made durable; the ticket's answer tells what came of it."""
+        self._keeping.keep(ticket)
+
+    def told(self, ticket: Ticket, answer: Answer, failure: str) -> Answer:
+        """`answer`, unless the ticket was not kept."""
         if not failure:
             return answer
         self._happenings.limited(ticket.source, failure)

@@ -115,8 +115,8 @@ class Keeping:
         if ticket.promise is not None and not ticket.promise.done():
             ticket.promise.set_result(False)
 
-    async def keep(self, ticket: Ticket) -> str:
-        """Nothing when all of the ticket is durable, else the code of why it is not."""
+    def keep(self, ticket: Ticket) -> None:
+        """Make all of it durable; its answer is nothing then, else the code of why it is not."""
         # The room is left when the append has ended, however long the client has been gone.
         ticket.stay.kept = True
         if ticket.promise is not None:
@@ -127,7 +127,6 @@ class Keeping:
         self._bytes += ticket.stay.size
         if self._bytes > GATHERED_BYTES:
             self._begin()
-        return await ticket.answer
 
     async def recall(self, log: Log, since: float) -> int:
         """Learn the ids that a log took since then, at most RECALLED; returns how many.

@@ -11,9 +11,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from ingest.errors import Answer
-
-Headers = tuple[tuple[str, str], ...]
+from ingest.errors import SUCCESS, Answer
+from ingest.heads import Headers
 
 
 class Prepared(web.StreamResponse):
@@ -35,8 +34,14 @@ class Prepared(web.StreamResponse):
 
 def prepared(answer: Answer, headers: Headers, now: float) -> Prepared:
     """The response of an answer with these headers; `now` in seconds since the epoch."""
-    text = b"%b%b\r\n\r\n%b" % (_head(answer, headers), _date(int(now)), answer.body)
-    return Prepared(answer.status, text)
+    return Prepared(answer.status, rendered(answer, headers, now))
+
+
+def rendered(answer: Answer, headers: Headers, now: float) -> bytes:
+    """The whole answer as HTTP/1.1 has it; `now` in seconds since the epoch."""
+    # A refusal may list thousands of events: only the usual answer is worth its place.
+    head = _head if answer is SUCCESS else _head.__wrapped__
+    return b"%b%b\r\n\r\n%b" % (head(answer, headers), _date(int(now)), answer.body)
 
 
 # Origins are what pages send; a site has a few, and a stranger's push out each other.

@@ -58,8 +58,12 @@ async def receive(request: web.BaseRequest, stay: Stay, patience: Patience) -> B
         # What is counted so far was no answer; aiohttp refuses to send two.
         request.writer.output_size = 0
     raw = await _read(request, stay, patience)
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    text, fault = inflate(raw, encoding)
+    return opened(raw, request.headers.get("Content-Encoding", ""), stay)
+
+
+def opened(raw: bytes, encoding: str, stay: Stay) -> Body:
+    """The body that arrived as `raw`, inflated. Raises Crowded."""
+    text, fault = inflate(raw, encoding.strip().lower())
     if text is not raw and not stay.grow(len(text)):
         raise Crowded
     if not fault and len(text) > BATCH_BYTES:

@@ -23,6 +23,7 @@ from ingest.app import App
 from ingest.connection import Server
 from ingest.dedupe import Seen
 from ingest.detour import Detour, Spooled
+from ingest.fast_path import FastPath
 from ingest.happenings import Happenings
 from ingest.intake import Intake
 from ingest.keeping import Keeping, Promise
@@ -44,10 +45,11 @@ class Serving:
 
     port: int
     app: App
+    fast_path: FastPath
 
     def stop_being_ready(self) -> None:
         """Say not ready, and ask clients to come back on another connection."""
-        self.app.stopping = True
+        self.app.stopping = self.fast_path.stopping = True
 
 
 @asynccontextmanager
@@ -82,8 +84,10 @@ async def serving(
         return await way.ready()
 
     app = App(intake, room, happenings, clock, ingest, health_routes(metrics, ready))
+    fast_path = FastPath(intake, room, happenings, clock)
     server = Server(
         app.answer,
+        fast_path,
         happenings,
         max_connections=ingest.max_connections,
         head_seconds=ingest.head_seconds,
@@ -107,7 +111,7 @@ async def serving(
         stack.enter_context(little_collecting())
         happenings.began(site.port, len(sources.by_name))
         try:
-            yield Serving(site.port, app)
+            yield Serving(site.port, app, fast_path)
         finally:
             happenings.stopping()
 

@@ -1,0 +1,112 @@
+"""The fast path: a request that came whole is decided as it is seen, and its answer written later.
+
+For each request aiohttp makes a task, a request, a writer and a response, and the loop turns four
+times. A POST of events whose body arrived with its head, on a connection that stays open, needs
+none of it; all else goes aiohttp's way (`app.py`), and is told the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from aiohttp import HttpVersion11, StreamReader, hdrs
+from aiohttp.http_parser import RawRequestMessage
+
+from hub.clock import Clock
+from ingest.admission import Room, Stay
+from ingest.errors import Answer, refuse
+from ingest.happenings import Happenings
+from ingest.heads import CLOSE, Headers, call_of, cors
+from ingest.intake import Intake
+from ingest.keeping import Ticket
+from ingest.paths import path_of
+from ingest.prepared import rendered
+from ingest.receive import Body, Crowded, opened
+
+FAMILIES: Final = ("single", "batch")
+
+Write = Callable[[bytes, bool], None]
+"""Takes a whole answer, and whether the connection goes on after it."""
+
+Tell = Callable[[Answer], None]
+
+
+class FastPath:
+    """Of one process. `stopping`: nothing more goes this way."""
+
+    def __init__(self, intake: Intake, room: Room, happenings: Happenings, clock: Clock) -> None:
+        self._intake = intake
+        self._room = room
+        self._happenings = happenings
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self.stopping = False
+
+    def takes(
+        self, message: RawRequestMessage, payload: StreamReader, remote: str | None, write: Write
+    ) -> bool:
+        """Whether the request goes this way; then `write` will be told its answer, once, later.
+
+        False leaves it as it was.
+        """
+        if (
+            message.method != "POST"
+            or message.should_close
+            or message.upgrade
+            or message.version != HttpVersion11
+            or message.url.absolute
+            or hdrs.EXPECT in message.headers
+            or not payload.is_eof()
+            or self.stopping
+        ):
+            return False
+        path = path_of(message.url.raw_path)
+        if path is None or path.family not in FAMILIES:
+            return False
+        stay = self._room.enter()
+        if stay is None:
+            return False
+        headers = message.headers
+        tell = partial(self._tell, path.family, cors(headers), self._clock.steady(), write)
+        try:
+            body = self._body(payload, headers.get(hdrs.CONTENT_ENCODING, ""), stay)
+            decided = self._intake.decided(call_of(path, headers, remote), body, stay)
+        except Crowded:
+            self._happenings.limited("", "overloaded")
+            decided = refuse("overloaded", retry_after=1)
+        except Exception as error:
+            self._happenings.failed(error)
+            decided = refuse("internal")
+        if isinstance(decided, Answer):
+            stay.leave()
+            self._loop.call_soon(tell, decided)
+        else:
+            ticket, answer = decided
+            ticket.answer.add_done_callback(partial(self._heard, ticket, answer, tell))
+            self._intake.begin(ticket)
+        return True
+
+    def _body(self, payload: StreamReader, encoding: str, stay: Stay) -> Body:
+        """What came with the head. Raises Crowded."""
+        raw = b"" if payload.at_eof() else payload.read_nowait()
+        if not stay.grow(len(raw)):
+            raise Crowded
+        body = opened(raw, encoding, stay)
+        stay.begin()  # there is a place: it was entered just now
+        return body
+
+    def _heard(self, ticket: Ticket, answer: Answer, tell: Tell, said: asyncio.Future[str]) -> None:
+        """The log has what was to be kept, or nothing is promised."""
+        tell(self._intake.told(ticket, answer, said.result()))
+
+    def _tell(
+        self, family: str, headers: Headers, began: float, write: Write, answer: Answer
+    ) -> None:
+        goes_on = not self.stopping
+        said = headers if goes_on else (*headers, CLOSE)
+        write(rendered(answer, said, self._clock.now()), goes_on)
+        self._happenings.in_flight(self._room.bytes)
+        self._happenings.answered(family, answer.status, self._clock.steady() - began)
