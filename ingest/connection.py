@@ -59,6 +59,8 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         self._waiter = waiter
         if self._messages and waiter is not None:
+            # Not here: uvloop lets go of the GIL after each of these calls, and the log's threads
+            # would come between the events of one turn.
             self._loop.call_soon(self._go_on)
         if self._request_count != before:
             self._forget_head()
