@@ -72,11 +72,6 @@ class Connection(web.RequestHandler):
             # A head has begun: a request is waited for, and what came is none yet.
             self._await_head()
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        # Asked after every body; aiohttp then parses nothing, in vain, when nothing was held back.
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
-
     def close(self) -> None:
         """Close when what is being answered is answered; what still comes is not read."""
         super().close()

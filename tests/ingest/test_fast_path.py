@@ -197,6 +197,19 @@ async def test_many_sent_ahead_are_all_answered(start: Any) -> None:
     }
 
 
+async def test_a_slow_body_does_not_hold_up_what_is_sent_ahead_later(hub: Hub) -> None:
+    """aiohttp's parser counts it as unread for ever, and stops before its queue is full."""
+    raw = request(track(), AUTHORISED)
+    async with line(hub) as one:
+        one.write(raw[:-1])
+        await hub.get("/healthz")
+        one.write(raw[-1:])
+        await one.answer()
+        one.write(raw * 80)
+
+        assert [200] * 80 == [(await one.answer())[0] for _ in range(80)]
+
+
 async def test_to_wait_for_an_answer_is_not_to_be_idle(start: Any) -> None:
     """The log may take longer than a connection may do nothing; which then is closed."""
     log = HeldLog()
