@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -22,7 +23,10 @@ Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class App:
-    """Answers every request that is HTTP; never raises for what a client sent."""
+    """Answers every request that is HTTP; never raises for what a client sent.
+
+    `stopping`: clients are asked to come back on another connection.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class App:
         clock: Clock,
         settings: Ingest,
         health: list[web.RouteDef],
+        stopping: asyncio.Event,
     ) -> None:
         self._intake = intake
         self._room = room
@@ -40,7 +45,7 @@ class App:
         self._settings = settings
         self._patience = Patience(settings.body_seconds, settings.body_gap_seconds)
         self._health: Mapping[str, Answering] = {route.path: route.handler for route in health}
-        self.stopping = False
+        self._stopping = stopping
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The one door that the server knows."""
@@ -72,7 +77,7 @@ class App:
 
     def _goes_on(self, request: web.BaseRequest) -> bool:
         """Whether the connection may bring another request."""
-        return not self.stopping and request.content.exception() is None
+        return not self._stopping.is_set() and request.content.exception() is None
 
     async def _answered(self, request: web.BaseRequest, path: Path | None) -> Answer:
         method = request.method
@@ -107,9 +112,7 @@ class App:
             if not stay.begin():
                 return self._overloaded()
             self._happenings.in_flight(self._room.bytes)
-            return await self._intake.take(
-                call_of(path, request.headers, request.remote), body, stay
-            )
+            return await self._intake.take(_call(request, path), body, stay)
         except Crowded:
             return self._overloaded()
         except Late:
@@ -128,9 +131,7 @@ class App:
         else:
             try:
                 query = text_of(request.rel_url.raw_query_string)
-                await self._intake.take_address(
-                    call_of(path, request.headers, request.remote), query, stay
-                )
+                await self._intake.take_address(_call(request, path), query, stay)
             finally:
                 self._left(stay)
         return pixel.ANSWER

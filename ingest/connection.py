@@ -74,6 +74,7 @@ class Connection(web.RequestHandler):
 
     def close(self) -> None:
         """Close when what is being answered is answered; what still comes is not read."""
+        self._go_on()  # what came in this very turn has come
         super().close()
         self._lingering_time = 0.0
 

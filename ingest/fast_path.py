@@ -35,15 +35,22 @@ Tell = Callable[[Answer], None]
 
 
 class FastPath:
-    """Of one process. `stopping`: nothing more goes this way."""
+    """Of one process. `stopping`: clients are asked to leave, and nothing more goes this way."""
 
-    def __init__(self, intake: Intake, room: Room, happenings: Happenings, clock: Clock) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        room: Room,
+        happenings: Happenings,
+        clock: Clock,
+        stopping: asyncio.Event,
+    ) -> None:
         self._intake = intake
         self._room = room
         self._happenings = happenings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self.stopping = False
+        self._stopping = stopping
 
     def takes(
         self, message: RawRequestMessage, payload: StreamReader, remote: str | None, write: Write
@@ -60,7 +67,7 @@ class FastPath:
             or message.url.absolute
             or hdrs.EXPECT in message.headers
             or not payload.is_eof()
-            or self.stopping
+            or self._stopping.is_set()
         ):
             return False
         path = path_of(message.url.raw_path)
@@ -105,7 +112,7 @@ class FastPath:
     def _tell(
         self, family: str, headers: Headers, began: float, write: Write, answer: Answer
     ) -> None:
-        goes_on = not self.stopping
+        goes_on = not self._stopping.is_set()
         said = headers if goes_on else (*headers, CLOSE)
         write(rendered(answer, said, self._clock.now()), goes_on)
         self._happenings.in_flight(self._room.bytes)

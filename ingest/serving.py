@@ -44,12 +44,12 @@ class Serving:
     """A process that listens."""
 
     port: int
-    app: App
-    fast_path: FastPath
+    server: Server
+    stopping: asyncio.Event
 
     def stop_being_ready(self) -> None:
         """Say not ready, and ask clients to come back on another connection."""
-        self.app.stopping = self.fast_path.stopping = True
+        self.stopping.set()
 
 
 @asynccontextmanager
@@ -77,17 +77,17 @@ async def serving(
     keeping = Keeping(way, seen, happenings, clock, ingest.answer_seconds)
     intake = Intake(sources, rules, keeping, happenings, clock, ingest.compat)
     room = Room(ingest.max_bytes_in_flight, ingest.max_requests_in_flight)
+    stopping = asyncio.Event()
 
     async def ready() -> str | None:
-        if app.stopping:
+        if stopping.is_set():
             raise Stopping
         return await way.ready()
 
-    app = App(intake, room, happenings, clock, ingest, health_routes(metrics, ready))
-    fast_path = FastPath(intake, room, happenings, clock)
+    health = health_routes(metrics, ready)
     server = Server(
-        app.answer,
-        fast_path,
+        App(intake, room, happenings, clock, ingest, health, stopping).answer,
+        FastPath(intake, room, happenings, clock, stopping),
         happenings,
         max_connections=ingest.max_connections,
         head_seconds=ingest.head_seconds,
@@ -111,7 +111,7 @@ async def serving(
         stack.enter_context(little_collecting())
         happenings.began(site.port, len(sources.by_name))
         try:
-            yield Serving(site.port, app, fast_path)
+            yield Serving(site.port, server, stopping)
         finally:
             happenings.stopping()
 

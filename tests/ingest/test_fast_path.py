@@ -68,7 +68,7 @@ def parsed(raw: bytes) -> tuple[RawRequestMessage, StreamReader]:
 def taken(hub: Hub, raw: bytes) -> bool:
     """Whether the fast path takes a request of these bytes."""
     message, payload = parsed(raw)
-    return hub.process.fast_path.takes(message, payload, "127.0.0.1", lambda *_: None)
+    return hub.process.server.fast_path.takes(message, payload, "127.0.0.1", lambda *_: None)
 
 
 @pytest.mark.parametrize("path", ["/v1/track", "/v1/i", "/v1/batch", "/b", "//v1//import"])
@@ -264,6 +264,16 @@ async def test_an_end_waits_for_what_is_in_flight() -> None:
     assert (200, 1) == (status, len(await hub.events()))
 
 
+async def test_what_came_as_the_end_did_is_answered(hub: Hub) -> None:
+    """It was read, and its client would never know."""
+    async with line(hub) as one:
+        [connection] = hub.process.server.connections
+        connection.data_received(request(track(), AUTHORISED))
+        connection.close()
+
+        assert 200 == (await one.answer())[0]
+
+
 async def test_each_answer_gives_a_connection_as_long_again(start: Any) -> None:
     """Tried until the machine lets us be in time."""
     hub = await start(ingest={"idle_seconds": 0.4})
@@ -331,7 +341,7 @@ async def test_a_fault_of_ours_is_an_answer(hub: Hub) -> None:
     told: list[tuple[bytes, bool]] = []
     message, payload = parsed(request(track(), AUTHORISED))
     payload.set_exception(ValueError())
-    hub.process.fast_path.takes(message, payload, None, lambda *answer: told.append(answer))
+    hub.process.server.fast_path.takes(message, payload, None, lambda *answer: told.append(answer))
     assert [] == told  # an answer never comes before the request was taken
     await hub.get("/healthz")
 
