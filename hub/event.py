@@ -44,15 +44,13 @@ def name_of(event: Mapping[str, Any]) -> str:
 
 def entry_of(source: str, event: Mapping[str, Any], received_at: float) -> Entry:
     """The entry of an accepted event (`schemas/record.json`); `received_at` in epoch seconds."""
+    type_, name, told = _kind_of(event["type"], name_of(event), source)
+    at = _at(int(received_at * 1000))
+    # By place, which takes half the time of names.
     return Entry(
-        key=key_of(source, event),
-        value=dumps(event),
-        headers=(
-            _VERSION,
-            ("id", event["messageId"].encode()),
-            *_kind_of(event["type"], name_of(event), source),
-            _at(int(received_at * 1000)),
-        ),
+        key_of(source, event),
+        dumps(event),
+        (_VERSION, ("id", event["messageId"].encode()), type_, name, told, at),
     )
 
 

@@ -50,7 +50,7 @@ class Ticket:
     types: dict[str, int] = field(default_factory=dict)
     refused: list[Entry] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
-    digests: list[bytes] = field(default_factory=list)
+    digests: list[int] = field(default_factory=list)
     others: set[Promise] = field(default_factory=set)
     promise: Promise | None = None
     late: int = 0

@@ -150,7 +150,9 @@ def new_id() -> str:
 def _name(event: dict[str, Any]) -> None:
     """Ids that are numbers become text (PHP and Ruby send integers); empty ones are not there."""
     for key in _IDS:
-        value = event.get(key)
+        if key not in event:
+            continue
+        value = event[key]
         if isinstance(value, str):
             if not value:
                 del event[key]
@@ -189,20 +191,17 @@ def _date(event: dict[str, Any], receipt: Receipt, correct: bool) -> bool:
     if own is None and "originalTimestamp" in event:
         original = event["originalTimestamp"]
         own = milliseconds_of(original)
-    if _may_be_time(original):
+    if own is not None or _may_be_time(original):
         event["originalTimestamp"] = original
     else:
         event.pop("originalTimestamp", None)
-    sent_at = event.get("sentAt")
-    if not _may_be_time(sent_at):
-        event.pop("sentAt", None)
-    at = corrected(
-        own,
-        milliseconds_of(sent_at),
-        receipt.received,
-        retried=receipt.retried,
-        correct=correct,
-    )
+    sent = None
+    if "sentAt" in event:
+        sent_at = event["sentAt"]
+        sent = milliseconds_of(sent_at)
+        if sent is None and not _may_be_time(sent_at):
+            del event["sentAt"]
+    at = corrected(own, sent, receipt.received, retried=receipt.retried, correct=correct)
     event["timestamp"] = iso_of(at)
     event["receivedAt"] = receipt.received_at
     return receipt.received - at > LATE

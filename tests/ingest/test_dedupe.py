@@ -5,7 +5,7 @@ from ingest.dedupe import GENERATIONS, KNOWN, Seen, digest_of
 DAY = 86_400.0
 
 
-def ids(*names: object) -> list[bytes]:
+def ids(*names: object) -> list[int]:
     return [digest_of("shop", str(name)) for name in names]
 
 
@@ -34,7 +34,6 @@ def test_a_released_id_is_free() -> None:
 def test_sources_do_not_share_ids() -> None:
     """The same id of another source is another."""
     assert digest_of("shop", "m") != digest_of("blog", "m")
-    assert 16 == len(digest_of("shop", "m" * 10_000))
 
 
 def test_ids_are_remembered_for_the_time_that_is_set() -> None:
