@@ -15,8 +15,9 @@ from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
 from ingest.errors import Answer, refuse
-from ingest.fast_path import FastPath
+from ingest.fast_path import Ask, FastPath
 from ingest.happenings import Happenings
+from ingest.known_head import Framing
 
 WRITE_SECONDS: Final = 10.0
 """A client that does not read its answer is let go after so long."""
@@ -35,6 +36,8 @@ class Connection(web.RequestHandler):
         self._stuck: asyncio.TimerHandle | None = None
         self._heard = False
         self._answering = False  # on the fast path; of others aiohttp knows
+        self._framing = Framing()
+        self._again: tuple[Ask, bytes] | None = None  # a request whose head is known
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -52,12 +55,19 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._listens():
+            self._again = self._framing.again(data)
+            if self._again is not None:
+                self._loop.call_soon(self._go_on)
+                return
         self._heard = True
         before = self._request_count
         # aiohttp would wake its own task for what comes; which way it goes is decided here.
         waiter, self._waiter = self._waiter, None
         super().data_received(data)
         self._waiter = waiter
+        if data and not self._framing.lost:
+            self._follow(data, self._request_count - before)
         if self._messages and waiter is not None:
             # Not here: uvloop lets go of the GIL after each of these calls, and the log's threads
             # would come between the events of one turn.
@@ -122,12 +132,29 @@ class Connection(web.RequestHandler):
         ):
             self._server.happenings.failed(error)
 
+    def _listens(self) -> bool:
+        """Whether what comes now is the next to go on, and aiohttp has nothing to answer."""
+        return self._again is None and not self._messages and self._waiter is not None
+
+    def _follow(self, data: bytes, began: int) -> None:
+        """Tell the framing which requests begin in what came."""
+        last = self._messages[-1][0] if began else None
+        if began > 1 or (last is not None and not _is_request(last)):
+            self._framing.lose()
+        else:
+            self._framing.parsed(data, last)
+
     def _go_on(self) -> None:
         """The next request goes its way, when the one before has its answer."""
         waiter = self._waiter
-        if not self._messages or self._answering or waiter is None or waiter.done():
+        if self._answering or waiter is None or waiter.done():
             return
-        if self._buffer_paused or not self._goes_fast():
+        if self._again is not None:
+            (ask, body), self._again = self._again, None
+            self._answering = self._request_in_progress = True
+            self._server.requests_count += 1
+            self._server.fast_path.take_again(ask, body, self._answered)
+        elif self._messages and (self._buffer_paused or not self._goes_fast()):
             waiter.set_result(None)
 
     def _goes_fast(self) -> bool:
@@ -137,9 +164,12 @@ class Connection(web.RequestHandler):
             return False
         # What a shutdown waits for.
         self._answering = self._request_in_progress = True
-        if not self._server.fast_path.takes(message, payload, self._remote, self._answered):
+        ask = self._server.fast_path.takes(message, payload, self._remote, self._answered)
+        if ask is None:
             self._answering = self._request_in_progress = False
             return False
+        if len(self._messages) == 1:
+            self._framing.learn(ask)
         self._messages.popleft()
         self._parser.message_consumed()
         self._server.requests_count += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import HttpVersion11, StreamReader, hdrs
 from aiohttp.http_parser import RawRequestMessage
@@ -20,7 +20,7 @@ from ingest.admission import Room, Stay
 from ingest.errors import Answer, refuse
 from ingest.happenings import Happenings
 from ingest.heads import CLOSE, Headers, call_of, cors
-from ingest.intake import Intake
+from ingest.intake import Call, Intake
 from ingest.keeping import Ticket
 from ingest.paths import path_of
 from ingest.prepared import rendered
@@ -32,6 +32,15 @@ Write = Callable[[bytes, bool], None]
 """Takes a whole answer, and whether the connection goes on after it."""
 
 Tell = Callable[[Answer], None]
+
+
+class Ask(NamedTuple):
+    """What the head of a request says, as far as it matters here."""
+
+    family: str
+    call: Call
+    headers: Headers
+    encoding: str
 
 
 class FastPath:
@@ -54,10 +63,10 @@ class FastPath:
 
     def takes(
         self, message: RawRequestMessage, payload: StreamReader, remote: str | None, write: Write
-    ) -> bool:
-        """Whether the request goes this way; then `write` will be told its answer, once, later.
+    ) -> Ask | None:
+        """What the request asks, if it goes this way; then `write` will be told its answer, later.
 
-        False leaves it as it was.
+        None leaves it as it was.
         """
         if (
             message.method != "POST"
@@ -69,18 +78,35 @@ class FastPath:
             or not payload.is_eof()
             or self._stopping.is_set()
         ):
-            return False
+            return None
         path = path_of(message.url.raw_path)
         if path is None or path.family not in FAMILIES:
-            return False
+            return None
         stay = self._room.enter()
         if stay is None:
-            return False
+            return None
         headers = message.headers
-        tell = partial(self._tell, path.family, cors(headers), self._clock.steady(), write)
+        ask = Ask(
+            path.family,
+            call_of(path, headers, remote),
+            cors(headers),
+            headers.get(hdrs.CONTENT_ENCODING, ""),
+        )
+        self._take(ask, payload, stay, write)
+        return ask
+
+    def take_again(self, ask: Ask, body: bytes, write: Write) -> None:
+        """Take a request that asks what one did that was taken; `write` will be told its answer."""
+        self._take(ask, body, self._room.enter(), write)
+
+    def _take(
+        self, ask: Ask, content: StreamReader | bytes, stay: Stay | None, write: Write
+    ) -> None:
+        tell = partial(self._tell, ask, self._clock.steady(), write)
         try:
-            body = self._body(payload, headers.get(hdrs.CONTENT_ENCODING, ""), stay)
-            decided = self._intake.decided(call_of(path, headers, remote), body, stay)
+            if stay is None:
+                raise Crowded
+            decided = self._intake.decided(ask.call, _body(content, ask.encoding, stay), stay)
         except Crowded:
             self._happenings.limited("", "overloaded")
             decided = refuse("overloaded", retry_after=1)
@@ -88,32 +114,34 @@ class FastPath:
             self._happenings.failed(error)
             decided = refuse("internal")
         if isinstance(decided, Answer):
-            stay.leave()
+            if stay is not None:
+                stay.leave()
             self._loop.call_soon(tell, decided)
         else:
             ticket, answer = decided
             ticket.answer.add_done_callback(partial(self._heard, ticket, answer, tell))
             self._intake.begin(ticket)
-        return True
-
-    def _body(self, payload: StreamReader, encoding: str, stay: Stay) -> Body:
-        """What came with the head. Raises Crowded."""
-        raw = b"" if payload.at_eof() else payload.read_nowait()
-        if not stay.grow(len(raw)):
-            raise Crowded
-        body = opened(raw, encoding, stay)
-        stay.begin()  # there is a place: it was entered just now
-        return body
 
     def _heard(self, ticket: Ticket, answer: Answer, tell: Tell, said: asyncio.Future[str]) -> None:
         """The log has what was to be kept, or nothing is promised."""
         tell(self._intake.told(ticket, answer, said.result()))
 
-    def _tell(
-        self, family: str, headers: Headers, began: float, write: Write, answer: Answer
-    ) -> None:
+    def _tell(self, ask: Ask, began: float, write: Write, answer: Answer) -> None:
         goes_on = not self._stopping.is_set()
-        said = headers if goes_on else (*headers, CLOSE)
+        said = ask.headers if goes_on else (*ask.headers, CLOSE)
         write(rendered(answer, said, self._clock.now()), goes_on)
         self._happenings.in_flight(self._room.bytes)
-        self._happenings.answered(family, answer.status, self._clock.steady() - began)
+        self._happenings.answered(ask.family, answer.status, self._clock.steady() - began)
+
+
+def _body(content: StreamReader | bytes, encoding: str, stay: Stay) -> Body:
+    """What came with the head. Raises Crowded."""
+    if isinstance(content, bytes):
+        raw = content
+    else:
+        raw = b"" if content.at_eof() else content.read_nowait()
+    if not stay.grow(len(raw)):
+        raise Crowded
+    body = opened(raw, encoding, stay)
+    stay.begin()  # there is a place: it was entered just now
+    return body
