@@ -19,6 +19,8 @@ MERGED_BYTES: Final = 4_194_304
 counts once in the batch, and 2,500 times in the log."""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_NONE: Final[frozenset[int]] = frozenset()
+_ONLY: Final = frozenset((0,))
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -34,7 +36,7 @@ class Envelope(NamedTuple):
 
 def single(body: Mapping[str, Any], size: int) -> Envelope:
     """The envelope of a single call: the body is the event, `size` its bytes as sent."""
-    return Envelope([body], too_large=frozenset((0,) if size > EVENT_BYTES else ()))
+    return Envelope([body], too_large=_ONLY if size > EVENT_BYTES else _NONE)
 
 
 def batch(body: Mapping[str, Any], text: bytes) -> Envelope:

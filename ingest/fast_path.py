@@ -21,7 +21,6 @@ from ingest.errors import Answer, refuse
 from ingest.happenings import Happenings
 from ingest.heads import CLOSE, Headers, call_of, cors
 from ingest.intake import Call, Intake
-from ingest.keeping import Ticket
 from ingest.paths import path_of
 from ingest.prepared import rendered
 from ingest.receive import Body, Crowded, opened
@@ -30,8 +29,6 @@ FAMILIES: Final = ("single", "batch")
 
 Write = Callable[[bytes, bool], None]
 """Takes a whole answer, and whether the connection goes on after it."""
-
-Tell = Callable[[Answer], None]
 
 
 class Ask(NamedTuple):
@@ -118,13 +115,7 @@ class FastPath:
                 stay.leave()
             self._loop.call_soon(tell, decided)
         else:
-            ticket, answer = decided
-            ticket.answer.add_done_callback(partial(self._heard, ticket, answer, tell))
-            self._intake.begin(ticket)
-
-    def _heard(self, ticket: Ticket, answer: Answer, tell: Tell, said: asyncio.Future[str]) -> None:
-        """The log has what was to be kept, or nothing is promised."""
-        tell(self._intake.told(ticket, answer, said.result()))
+            self._intake.begin(*decided, tell)
 
     def _tell(self, ask: Ask, began: float, write: Write, answer: Answer) -> None:
         goes_on = not self._stopping.is_set()

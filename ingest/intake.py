@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from hub.clock import Clock
@@ -44,6 +46,8 @@ class Call(NamedTuple):
     origin: str | None = None
     retries: int = 0
 
+
+Tell = Callable[[Answer], None]
 
 Decided = Answer | tuple[Ticket, Answer]
 """What to answer at once; or what to keep first, and what to answer then."""
@@ -91,7 +95,7 @@ class Intake:
         await self._kept(self._decided_address(call, query, stay))
 
     def decided(self, call: Call, body: Body, stay: Stay) -> Decided:
-        """What a POST comes to, by its body; a ticket must be begun, and its answer told."""
+        """What a POST comes to, by its body; a ticket must be begun."""
         parsed: Any = None
         fault, detail = body.fault, ""
         if not fault:
@@ -230,22 +234,22 @@ class Intake:
         """Make it durable, then answer; say 503 when that cannot be promised in time."""
         if isinstance(decided, Answer):
             return decided
-        ticket, answer = decided
-        self.begin(ticket)
-        return self.told(ticket, answer, await ticket.answer)
+        told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.begin(*decided, lambda answer: None if told.done() else told.set_result(answer))
+        return await told
 
-    def begin(self, ticket: Ticket) -> None:
-        """Have it made durable; the ticket's answer tells what came of it."""
-        self._keeping.keep(ticket)
+    def begin(self, ticket: Ticket, answer: Answer, tell: Tell) -> None:
+        """Have the ticket made durable; `tell` will be told its answer later."""
+        self._keeping.keep(ticket, partial(self._heard, ticket, answer, tell))
 
-    def told(self, ticket: Ticket, answer: Answer, failure: str) -> Answer:
-        """`answer`, unless the ticket was not kept."""
-        if not failure:
-            return answer
-        self._happenings.limited(ticket.source, failure)
-        if REFUSALS[failure].status == 400:
-            return refuse(failure)
-        return refuse(failure, retry_after=AGAIN_WHEN_FULL if failure == "spool_full" else AGAIN)
+    def _heard(self, ticket: Ticket, answer: Answer, tell: Tell, failure: str) -> None:
+        """Tell `answer`, unless the ticket was not kept."""
+        if failure:
+            self._happenings.limited(ticket.source, failure)
+            again = AGAIN_WHEN_FULL if failure == "spool_full" else AGAIN
+            final = REFUSALS[failure].status == 400
+            answer = refuse(failure) if final else refuse(failure, retry_after=again)
+        tell(answer)
 
 
 def _refused_as_whole(source: Source, call: Call, items: Sequence[Any]) -> str:

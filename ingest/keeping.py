@@ -11,7 +11,7 @@ not per request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -23,7 +23,8 @@ from ingest.happenings import Happenings
 from ingest.spool import SpoolFull
 from ingest.validate import Valid
 
-Promise = asyncio.Future[bool]
+Hear = Callable[[str], None]
+"""Is told once that all of a ticket is durable, by nothing, or the code of why it is not."""
 
 GATHERED_BYTES: Final = 4 * 1_048_576
 """Bytes that one append gathers at most; a request's own may be more."""
@@ -45,14 +46,14 @@ class Ticket:
 
     source: str
     stay: Stay
-    answer: asyncio.Future[str]
+    hear: Hear | None = None
     events: list[Entry] = field(default_factory=list)
     types: dict[str, int] = field(default_factory=dict)
     refused: list[Entry] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     digests: list[int] = field(default_factory=list)
-    others: set[Promise] = field(default_factory=set)
-    promise: Promise | None = None
+    others: set[asyncio.Future[bool]] = field(default_factory=set)
+    promise: asyncio.Future[bool] | None = None
     late: int = 0
     duplicates: int = 0
 
@@ -62,6 +63,12 @@ class Ticket:
         type_ = found.event["type"]
         self.types[type_] = self.types.get(type_, 0) + 1
         self.late += found.late
+
+    def promised(self) -> asyncio.Future[bool]:
+        """Whether its events are durable, for who brings one of them again meanwhile."""
+        if self.promise is None:
+            self.promise = asyncio.get_running_loop().create_future()
+        return self.promise
 
     def entries(self, stream: str) -> Sequence[Entry]:
         """What is to be appended to a stream."""
@@ -74,7 +81,7 @@ class Keeping:
     def __init__(
         self,
         log: Appending,
-        seen: Seen[Promise],
+        seen: Seen[Ticket],
         happenings: Happenings,
         clock: Clock,
         seconds: float,
@@ -91,22 +98,20 @@ class Keeping:
 
     def ticket(self, source: str, stay: Stay) -> Ticket:
         """An empty one."""
-        return Ticket(source, stay, self._loop.create_future())
+        return Ticket(source, stay)
 
     def is_new(self, ticket: Ticket, found: Valid) -> bool:
         """Whether this event is the first with its id; then the id is the ticket's."""
         if not found.given_id:
             return True
-        if ticket.promise is None:
-            ticket.promise = self._loop.create_future()
         digest = digest_of(ticket.source, found.event["messageId"])
-        held = self._seen.reserve(digest, ticket.promise)
+        held = self._seen.reserve(digest, ticket)
         if held is None:
             ticket.digests.append(digest)
             return True
         ticket.duplicates += 1
-        if not isinstance(held, Known):
-            ticket.others.add(held)
+        if not isinstance(held, Known) and held is not ticket:
+            ticket.others.add(held.promised())
         return False
 
     def forget(self, ticket: Ticket) -> None:
@@ -115,12 +120,11 @@ class Keeping:
         if ticket.promise is not None and not ticket.promise.done():
             ticket.promise.set_result(False)
 
-    def keep(self, ticket: Ticket) -> None:
-        """Make all of it durable; its answer is nothing then, else the code of why it is not."""
+    def keep(self, ticket: Ticket, hear: Hear) -> None:
+        """Make all of it durable; `hear` will be told later what came of it."""
         # The room is left when the append has ended, however long the client has been gone.
         ticket.stay.kept = True
-        if ticket.promise is not None:
-            ticket.others.discard(ticket.promise)
+        ticket.hear = hear
         if not self._gathered:
             self._loop.call_soon(self._begin)
         self._gathered.append(ticket)
@@ -248,14 +252,21 @@ class Keeping:
             self._happenings.duplicated(ticket.source, ticket.duplicates)
         self.forget(ticket)
         ticket.stay.leave()
-        if not ticket.answer.done():
-            ticket.answer.set_result(code)
+        self._answer(ticket, code)
 
     def _late(self, tickets: Iterable[Ticket]) -> None:
         """The log takes too long: who waits is told so, and the append goes on."""
         for ticket in tickets:
-            if not ticket.answer.done():
-                ticket.answer.set_result("log_slow")
+            self._answer(ticket, "log_slow")
+
+    def _answer(self, ticket: Ticket, code: str) -> None:
+        """Tell who hears, the first time; one that fails must not be the end of its neighbours."""
+        hear, ticket.hear = ticket.hear, None
+        if hear is not None:
+            try:
+                hear(code)
+            except Exception as error:
+                self._happenings.failed(error)
 
 
 def _code_of(error: LogError) -> str:

@@ -95,7 +95,7 @@ class Framing:
     def learn(self, ask: Ask) -> None:
         """The one request that came last went the fast path, and asked this."""
         if self._head is not None:
-            self._known = KnownHead.of(self._head, ask)
+            self._known, self._head = KnownHead.of(self._head, ask), None
             self._learnt += 1
             if self._learnt > HEADS:
                 self.lose()

@@ -40,23 +40,21 @@ def prepared(answer: Answer, headers: Headers, now: float) -> Prepared:
 def rendered(answer: Answer, headers: Headers, now: float) -> bytes:
     """The whole answer as HTTP/1.1 has it; `now` in seconds since the epoch."""
     # A refusal may list thousands of events: only the usual answer is worth its place.
-    head = _head if answer is SUCCESS else _head.__wrapped__
-    return b"%b%b\r\n\r\n%b" % (head(answer, headers), _date(int(now)), answer.body)
+    return _usual(headers, int(now)) if answer is SUCCESS else _text(answer, headers, int(now))
 
 
 # Origins are what pages send; a site has a few, and a stranger's push out each other.
 @lru_cache(maxsize=256)
-def _head(answer: Answer, headers: Headers) -> bytes:
+def _usual(headers: Headers, second: int) -> bytes:
+    return _text(SUCCESS, headers, second)
+
+
+def _text(answer: Answer, headers: Headers, second: int) -> bytes:
     lines = [
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         *(f"{name}: {value}" for name, value in (*headers, *answer.headers)),
         f"Content-Type: {answer.content_type}",
         f"Content-Length: {len(answer.body)}",
-        "Date: ",
+        f"Date: {formatdate(second, usegmt=True)}",
     ]
-    return "\r\n".join(lines).encode()
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode()
+    return b"%b\r\n\r\n%b" % ("\r\n".join(lines).encode(), answer.body)

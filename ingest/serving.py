@@ -26,7 +26,7 @@ from ingest.detour import Detour, Spooled
 from ingest.fast_path import FastPath
 from ingest.happenings import Happenings
 from ingest.intake import Intake
-from ingest.keeping import Keeping, Promise
+from ingest.keeping import Keeping, Ticket
 from ingest.settings import IngestSettings
 from ingest.sources import Sources
 from ingest.validate import Rules
@@ -72,7 +72,7 @@ async def serving(
     )
     metrics = Metrics()
     happenings = Happenings(metrics, clock, sources.by_name)
-    seen: Seen[Promise] = Seen(ingest.dedupe_ids, ingest.dedupe_seconds, clock.steady())
+    seen: Seen[Ticket] = Seen(ingest.dedupe_ids, ingest.dedupe_seconds, clock.steady())
     way = Detour(log, happenings, ingest.spool.after_seconds) if isinstance(log, Spooled) else log
     keeping = Keeping(way, seen, happenings, clock, ingest.answer_seconds)
     intake = Intake(sources, rules, keeping, happenings, clock, ingest.compat)

@@ -3,8 +3,14 @@
 import asyncio
 from pathlib import Path
 
-from hub.log import EVENTS, REJECTED
+from hub.clock import FakeClock
+from hub.log import EVENTS, REJECTED, Entry
 from hub.log.memory import MemoryLog
+from hub.metrics import Metrics
+from ingest.admission import Room, Stay
+from ingest.dedupe import Seen
+from ingest.happenings import Happenings
+from ingest.keeping import Keeping, Ticket
 from tests.ingest.scenes import AwayLog, HeldLog, Hub, track, until
 
 
@@ -65,6 +71,26 @@ async def test_two_batches_that_share_ids_crosswise_do_not_wait_for_ever(hub: Hu
 
     assert {200} == {reply.status for reply in replies}
     assert 200 == len(await hub.events())
+
+
+async def test_who_cannot_hear_is_not_the_end_of_its_neighbours() -> None:
+    """The others of the same append are told that it is durable."""
+    clock = FakeClock()
+    seen: Seen[Ticket] = Seen(10, 1.0, 0.0)
+    happenings = Happenings(Metrics(), clock, ["shop"])
+    keeping = Keeping(MemoryLog(), seen, happenings, clock, 1.0)
+    heard: list[str] = []
+
+    def deaf(_: str) -> None:
+        raise ZeroDivisionError
+
+    for hear in (heard.append, deaf, heard.append):
+        ticket = keeping.ticket("shop", Stay(Room(10, 10)))
+        ticket.events.append(Entry(b"k", b"v"))
+        keeping.keep(ticket, hear)
+    await keeping.close()
+
+    assert ["", ""] == heard
 
 
 async def test_room_is_held_until_the_append_ends(start) -> None:
