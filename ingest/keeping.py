@@ -11,6 +11,7 @@ not per request.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -48,7 +49,7 @@ class Ticket:
     stay: Stay
     hear: Hear | None = None
     events: list[Entry] = field(default_factory=list)
-    types: dict[str, int] = field(default_factory=dict)
+    types: list[str] = field(default_factory=list)
     refused: list[Entry] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     digests: list[int] = field(default_factory=list)
@@ -60,8 +61,7 @@ class Ticket:
     def add(self, entry: Entry, found: Valid) -> None:
         """An event that is to be kept."""
         self.events.append(entry)
-        type_ = found.event["type"]
-        self.types[type_] = self.types.get(type_, 0) + 1
+        self.types.append(found.event["type"])
         self.late += found.late
 
     def promised(self) -> asyncio.Future[bool]:
@@ -178,8 +178,7 @@ class Keeping:
         code = "internal"
         try:
             kept = await self._append(EVENTS, tickets)
-            for ticket in kept:
-                self._accepted(ticket)
+            self._accepted(kept)
             kept = await self._append(REJECTED, kept)
             for ticket in kept:
                 self._refused(ticket)
@@ -221,15 +220,20 @@ class Keeping:
                 self._end(ticket, code)
         return [ticket for ticket in tickets if not ticket.entries(stream)]
 
-    def _accepted(self, ticket: Ticket) -> None:
-        """The ticket's events are durable."""
-        if ticket.digests:
-            self._seen.confirm(ticket.digests, self._clock.steady())
+    def _accepted(self, tickets: Sequence[Ticket]) -> None:
+        """The tickets' events are durable."""
+        digests = [digest for ticket in tickets for digest in ticket.digests]
+        self._seen.confirm(digests, self._clock.steady())
+        types: defaultdict[str, list[str]] = defaultdict(list)
+        late: Counter[str] = Counter()
+        for ticket in tickets:
             ticket.digests = []
-        if ticket.promise is not None:
-            ticket.promise.set_result(True)
-        if ticket.types:
-            self._happenings.accepted(ticket.source, ticket.types, ticket.late)
+            if ticket.promise is not None:
+                ticket.promise.set_result(True)
+            types[ticket.source] += ticket.types
+            late[ticket.source] += ticket.late
+        for source, those in types.items():
+            self._happenings.accepted(source, Counter(those), late[source])
 
     def _refused(self, ticket: Ticket) -> None:
         """So are its refusals, and nothing of it waits for the log any more."""
@@ -250,7 +254,8 @@ class Keeping:
             return
         if ticket.duplicates and not code:
             self._happenings.duplicated(ticket.source, ticket.duplicates)
-        self.forget(ticket)
+        if ticket.digests or ticket.promise is not None:
+            self.forget(ticket)
         ticket.stay.leave()
         self._answer(ticket, code)
 
