@@ -1,6 +1,7 @@
 """The scenes of ingest's tests: a running hub, or one started with other settings."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -24,3 +25,12 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Hub]]]:
 async def hub(start: Callable[..., Awaitable[Hub]]) -> Hub:
     """A hub with one source and all defaults."""
     return await start()
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[tuple[asyncio.Runner, Hub]]:
+    """One hub for all of a test's examples, on a loop of its own: hypothesis cannot wait."""
+    with asyncio.Runner() as runner:
+        hub_is = hub_of(settings())
+        yield runner, runner.run(hub_is.__aenter__())
+        runner.run(hub_is.__aexit__(None, None, None))

@@ -1,7 +1,6 @@
 """Who goes the fast path is told what everybody is told, in the same order, only sooner."""
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from hub.log.memory import MemoryLog
 from tests.ingest import scenes
-from tests.ingest.lines import AUTHORISED, line, parsed, request
+from tests.ingest.lines import AUTHORISED, Line, line, parsed, request
 from tests.ingest.scenes import KEY, UNKNOWN, HeldLog, Hub, basic, hub_of, track, zipped
 
 
@@ -56,15 +55,6 @@ async def test_who_is_late_finds_the_usual_way_only(hub: Hub) -> None:
     hub.process.stop_being_ready()
 
     assert not taken(hub, request(track(), AUTHORISED))
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[tuple[asyncio.Runner, Hub]]:
-    """One hub for all examples, on a loop of its own: hypothesis cannot wait."""
-    with asyncio.Runner() as runner:
-        hub_is = hub_of(scenes.settings())
-        yield runner, runner.run(hub_is.__aenter__())
-        runner.run(hub_is.__aexit__(None, None, None))
 
 
 BODIES = st.one_of(
@@ -164,6 +154,17 @@ async def test_a_slow_body_does_not_hold_up_what_is_sent_ahead_later(hub: Hub) -
         assert [200] * 80 == [(await one.answer())[0] for _ in range(80)]
 
 
+async def sent_before(log: HeldLog, count: int, *lines: Line) -> None:
+    """Have each of these connections bring so many requests, before the log holds anything."""
+    log.free.set()
+    for one in lines:
+        for _ in range(count):
+            one.write(request(track(), AUTHORISED))
+            await one.answer()
+    log.free.clear()
+    log.entered.clear()
+
+
 async def test_to_wait_for_an_answer_is_not_to_be_idle(start: Any) -> None:
     """The log may take longer than a connection may do nothing; which then is closed."""
     log = HeldLog()
@@ -203,19 +204,21 @@ async def test_what_is_in_flight_at_the_end_is_told_to_leave() -> None:
             await one.answer()
 
 
-async def test_an_end_waits_for_what_is_in_flight() -> None:
-    """Also when nobody was asked to leave before."""
+@pytest.mark.parametrize("known", [0, 1])
+async def test_an_end_waits_for_what_is_in_flight(known: int) -> None:
+    """Also when nobody was asked to leave before, and when its head was known."""
     log = HeldLog()
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(hub_of(scenes.settings(), log))
         async with line(hub) as one:
+            await sent_before(log, known, one)
             one.write(request(track(), AUTHORISED))
             await log.entered.wait()
             asyncio.get_running_loop().call_later(0.1, log.free.set)
             await stack.aclose()
             status, _, _ = await one.answer()
 
-    assert (200, 1) == (status, len(await hub.events()))
+    assert (200, known + 1) == (status, len(await hub.events()))
 
 
 async def test_what_came_as_the_end_did_is_answered(hub: Hub) -> None:
@@ -250,11 +253,13 @@ async def test_each_answer_gives_a_connection_as_long_again(start: Any) -> None:
         assert tries
 
 
-async def test_without_a_place_it_is_put_off(start: Any) -> None:
-    """As on the usual way, and the connection goes on."""
+@pytest.mark.parametrize("known", [0, 1])
+async def test_without_a_place_it_is_put_off(start: Any, known: int) -> None:
+    """As on the usual way, and the connection goes on; also when its head was known."""
     log = HeldLog()
     hub = await start(log=log, ingest={"max_requests_in_flight": 1})
     async with line(hub) as first, line(hub) as second:
+        await sent_before(log, known, first, second)
         for _ in range(2):
             first.write(request(track()))
             assert 400 == (await first.answer())[0]  # of nobody, and leaves its place
@@ -268,6 +273,7 @@ async def test_without_a_place_it_is_put_off(start: Any) -> None:
 
         assert 200 == (await second.answer())[0]
     assert (429, "1") == (status, headers["Retry-After"])
+    assert 0.0 == await hub.metric("ingest_in_flight_bytes")
 
 
 async def test_without_room_for_its_bytes_it_is_put_off(start: Any) -> None:

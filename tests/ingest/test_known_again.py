@@ -1,8 +1,6 @@
 """Requests whose head is known are told and kept as all others, in whatever pieces they come."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from itertools import count, pairwise
 from typing import Any
 
@@ -138,51 +136,6 @@ async def test_of_two_requests_at_once_nobody_counts_the_bytes(hub: Hub) -> None
     assert lost
 
 
-async def test_an_end_waits_for_what_is_known_again() -> None:
-    """As for everything that is in flight."""
-    log = HeldLog()
-    log.free.set()
-    async with AsyncExitStack() as stack:
-        hub = await stack.enter_async_context(hub_of(scenes.settings(), log))
-        async with line(hub) as one:
-            one.write(request(track(), AUTHORISED))
-            await one.answer()
-            log.free.clear()
-            log.entered.clear()
-            one.write(request(track(), AUTHORISED))
-            await log.entered.wait()
-            asyncio.get_running_loop().call_later(0.1, log.free.set)
-            await stack.aclose()
-            status, _, _ = await one.answer()
-
-    assert (200, 2) == (status, len(await hub.events()))
-
-
-async def test_what_is_known_again_finds_the_same_room(start: Any) -> None:
-    """Without a place it is put off, and the connection goes on."""
-    log = HeldLog()
-    hub = await start(log=log, ingest={"max_requests_in_flight": 1})
-    raw = request(track(), AUTHORISED)
-    log.free.set()
-    async with line(hub) as first, line(hub) as second:
-        for one in (first, second):
-            one.write(raw)
-            await one.answer()
-        log.free.clear()
-        log.entered.clear()
-        first.write(request(track(messageId="another"), AUTHORISED))
-        await log.entered.wait()
-        second.write(raw)
-        status, headers, _ = await second.answer()
-        log.free.set()
-
-        assert 200 == (await first.answer())[0]
-        second.write(raw)
-        assert 200 == (await second.answer())[0]
-    assert (429, "1") == (status, headers["Retry-After"])
-    assert 0.0 == await hub.metric("ingest_in_flight_bytes")
-
-
 async def test_what_is_known_again_as_the_end_comes_is_answered(hub: Hub) -> None:
     """And told to leave, when others were."""
     async with line(hub) as one:
@@ -196,15 +149,6 @@ async def test_what_is_known_again_as_the_end_comes_is_answered(hub: Hub) -> Non
         status, headers, _ = await one.answer()
 
     assert (200, "close") == (status, headers["Connection"])
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[tuple[asyncio.Runner, Hub]]:
-    """One hub for all examples, on a loop of its own: hypothesis cannot wait."""
-    with asyncio.Runner() as runner:
-        hub_is = hub_of(scenes.settings())
-        yield runner, runner.run(hub_is.__aenter__())
-        runner.run(hub_is.__aexit__(None, None, None))
 
 
 NUMBERS = count()
