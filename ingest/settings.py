@@ -102,7 +102,9 @@ class Ingest(BaseModel):
         10.0, description="Seconds that requests in flight have to finish when stopping."
     )
     dedupe_ids: PositiveInt = Field(
-        1_000_000, description="Message ids remembered by one process; about 100 bytes each."
+        1_000_000,
+        description="Message ids remembered by one process, at least the latest half of so many;"
+        " about 100 bytes each.",
     )
     dedupe_seconds: PositiveFloat = Field(
         86_400.0, description="Seconds for which a message id is remembered."

@@ -17,7 +17,7 @@ MONTH = 3_600.0 * MONTH_HOURS
 GB, TB, GBIT = 1e9, 1e12, 1e9 / 8
 
 SEEN_IDS = 1_000_000
-"""Of ingest's dedupe (`dedupe_ids`)."""
+"""Of ingest's dedupe (`dedupe_ids`), which holds the latest half of them at least."""
 
 ELSEWHERE = 2 / 3
 """Of the traffic between machines in three zones."""
@@ -229,8 +229,8 @@ def strained(machines: Machines) -> Iterator[Row]:
         f"{each * DAY * measured.index_bytes / GB:,.0f} GB a process",
     )
     yield (
-        "how far ingest's dedupe looks back",
-        f"{SEEN_IDS * machines.ingest / wanted.rate:,.0f} s",
+        "how far ingest's dedupe looks back, at least",
+        f"{SEEN_IDS / 2 * machines.ingest / wanted.rate:,.0f} s",
     )
     yield "members of each reader group", f"{machines.delivery:,}"
     yield "commits", f"{machines.delivery * (wanted.destinations + 1):,} a second"

@@ -1,6 +1,6 @@
 """Which ids were promised lately."""
 
-from ingest.dedupe import GENERATIONS, KNOWN, Seen, digest_of
+from ingest.dedupe import KNOWN, SHELVES, Seen, digest_of
 
 DAY = 86_400.0
 
@@ -47,11 +47,35 @@ def test_ids_are_remembered_for_the_time_that_is_set() -> None:
     assert all(seen.reserve(one, "x") is None for one in ids(*range(now - 30)))
 
 
-def test_memory_is_bounded() -> None:
-    """However many ids come."""
-    seen: Seen[str] = Seen(800, DAY, 0.0)
-    for number in range(10_000):
-        seen.confirm(ids(number), 1.0)
+def test_an_id_that_comes_again_is_remembered_anew() -> None:
+    """From its last time on, wherever it lies."""
+    seen: Seen[str] = Seen(1_000_000, DAY, 0.0)
+    (one,) = ids("m")
+    for hour in (0, 30, 50):
+        seen.confirm([one], hour * 3_600.0)
 
-    assert len(seen) <= 800
-    assert KNOWN is seen.reserve(*ids(9_999 - 100 * (GENERATIONS - 2)), "x")
+    assert KNOWN is seen.reserve(one, "x")
+
+
+def test_memory_is_bounded() -> None:
+    """However many ids come, the latest half of so many is remembered, and no more than all."""
+    limit = 1_000 * SHELVES
+    seen: Seen[str] = Seen(limit, DAY, 0.0)
+    everything = ids(*range(3 * limit))
+    for digest in everything:
+        seen.confirm([digest], 1.0)
+    known = [seen.reserve(digest, "x") is KNOWN for digest in everything]
+
+    assert limit // 2 < len(seen) <= limit
+    # Shelves are filled by chance: 10 times the standard deviation below a half of all.
+    assert all(known[-limit * 3 // 10 :])
+    assert not any(known[:limit])
+
+
+def test_the_least_memory_holds_the_last_id() -> None:
+    """A limit of one is no fault."""
+    seen: Seen[str] = Seen(1, DAY, 0.0)
+    last = ids(*range(100))[-1]
+    seen.confirm(ids(*range(100)), 1.0)
+
+    assert KNOWN is seen.reserve(last, "x")
