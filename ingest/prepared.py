@@ -5,6 +5,7 @@ Building and rendering the same response anew takes a third of what aiohttp does
 
 from __future__ import annotations
 
+import asyncio
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -16,20 +17,29 @@ from ingest.heads import Headers
 
 
 class Prepared(web.StreamResponse):
-    """A response of HTTP/1.1 on a connection that stays open; written when it is prepared."""
+    """A response of HTTP/1.1 on a connection that stays open.
+
+    It is written in the loop's next turn. By then aiohttp waits for the next request, which can go
+    the fast path; a client that was answered sooner may be back before, and so on and on.
+    """
 
     def __init__(self, status: int, text: bytes) -> None:
         super().__init__(status=status)
         self._text = text
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Write it. Raises ConnectionResetError when the client is gone, as aiohttp does."""
+        """Have it written. Raises ConnectionResetError when the client is gone, as aiohttp does."""
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the client is gone")
-        request.transport.write(self._text)
+        asyncio.get_running_loop().call_soon(_write, request.transport, self._text)
         request.writer.output_size += len(self._text)
         self._keep_alive = True
         self._eof_sent = True
+
+
+def _write(transport: asyncio.Transport, text: bytes) -> None:
+    if not transport.is_closing():
+        transport.write(text)
 
 
 def prepared(answer: Answer, headers: Headers, now: float) -> Prepared:

@@ -1,7 +1,11 @@
 """The prepared answer is what a client would have been told anyway."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from tests.ingest.lines import AUTHORISED, request
 from tests.ingest.scenes import KEY as WRITE_KEY
 from tests.ingest.scenes import Hub, Reply, basic, track
 
@@ -34,3 +38,58 @@ async def test_a_connection_brings_many(hub: Hub) -> None:
 
     assert [(200, {"success": True})] * 5 == [(one.status, one.json) for one in replies]
     assert 5 == len(await hub.events())
+
+
+async def test_who_is_answered_finds_the_fast_path_next(hub: Hub) -> None:
+    """aiohttp waits for the next request by then, however soon the client is back."""
+    loop = asyncio.get_running_loop()
+    connection = hub.process.server()
+    waited: asyncio.Future[bool] = loop.create_future()
+
+    class Wire(asyncio.Transport):
+        def write(self, _: Any) -> None:
+            # No client can have read it before the loop's next turn.
+            loop.call_soon(lambda: waited.set_result(connection._waiter is not None))
+
+        def is_closing(self) -> bool:
+            return False
+
+        def close(self) -> None:
+            pass
+
+    connection.connection_made(Wire())
+    connection.data_received(request(track(), AUTHORISED))  # sooner than aiohttp has begun
+
+    assert await waited
+    connection.connection_lost(None)
+    assert 1 == len(await hub.events())
+
+
+async def test_who_is_gone_is_not_written_to(hub: Hub) -> None:
+    """Between the answer's being ready and its writing."""
+    connection = hub.process.server()
+    closing = asyncio.Event()
+    written: list[bytes] = []
+
+    class Wire(asyncio.Transport):
+        def write(self, data: Any) -> None:
+            written.append(data)
+
+        def is_closing(self) -> bool:
+            # Asked once when the answer is ready, and again before it is written.
+            try:
+                return closing.is_set()
+            finally:
+                closing.set()
+
+        def close(self) -> None:
+            pass
+
+    connection.connection_made(Wire())
+    connection.data_received(request(track(), AUTHORISED))
+    await closing.wait()
+    await hub.get("/healthz")
+    connection.connection_lost(None)
+
+    assert [] == written
+    assert 1 == len(await hub.events())
