@@ -19,8 +19,9 @@ from ingest.heads import Headers
 class Prepared(web.StreamResponse):
     """A response of HTTP/1.1 on a connection that stays open.
 
-    It is written in the loop's next turn. By then aiohttp waits for the next request, which can go
-    the fast path; a client that was answered sooner may be back before, and so on and on.
+    It is written in the loop's next turn, unless another request was sent ahead. By then aiohttp
+    waits for the next request, which can go the fast path; a client that was answered sooner may be
+    back before, and so on and on.
     """
 
     def __init__(self, status: int, text: bytes) -> None:
@@ -31,7 +32,10 @@ class Prepared(web.StreamResponse):
         """Have it written. Raises ConnectionResetError when the client is gone, as aiohttp does."""
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the client is gone")
-        asyncio.get_running_loop().call_soon(_write, request.transport, self._text)
+        if request.protocol._messages:  # sent ahead: what answers it must not overtake
+            request.transport.write(self._text)
+        else:
+            asyncio.get_running_loop().call_soon(_write, request.transport, self._text)
         request.writer.output_size += len(self._text)
         self._keep_alive = True
         self._eof_sent = True

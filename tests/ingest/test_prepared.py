@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.ingest.lines import AUTHORISED, request
+from tests.ingest.lines import AUTHORISED, line, request
 from tests.ingest.scenes import KEY as WRITE_KEY
 from tests.ingest.scenes import Hub, Reply, basic, track
 
@@ -65,6 +65,15 @@ async def test_who_is_answered_finds_the_fast_path_next(hub: Hub) -> None:
     assert 1 == len(await hub.events())
 
 
+async def test_what_was_sent_ahead_does_not_overtake(hub: Hub) -> None:
+    """Python runs a task at once from 3.12 on, and the second answer needs no log either."""
+    async with line(hub) as one:
+        dropped = request(track(), AUTHORISED, path="/v1/m")
+        one.write((dropped + request(b"", path="/nowhere", method="GET")) * 20)
+
+        assert [200, 404] * 20 == [(await one.answer())[0] for _ in range(40)]
+
+
 async def test_who_is_gone_is_not_written_to(hub: Hub) -> None:
     """Between the answer's being ready and its writing."""
     connection = hub.process.server()
@@ -86,10 +95,9 @@ async def test_who_is_gone_is_not_written_to(hub: Hub) -> None:
             pass
 
     connection.connection_made(Wire())
-    connection.data_received(request(track(), AUTHORISED))
+    connection.data_received(request(track(), AUTHORISED, path="/v1/m"))
     await closing.wait()
     await hub.get("/healthz")
     connection.connection_lost(None)
 
     assert [] == written
-    assert 1 == len(await hub.events())
