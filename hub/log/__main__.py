@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -189,6 +190,17 @@ async def main(asked: argparse.Namespace) -> None:
         await log.close()
 
 
+async def _until_interrupted(asked: argparse.Namespace) -> None:
+    """`main`, cancelled by Ctrl-C between two steps of the loop.
+
+    asyncio's own handler cancels in the midst of any line, and a response that aiokafka is handing
+    over just then ends in a traceback.
+    """
+    task = asyncio.create_task(main(asked))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+    await task
+
+
 def asked_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for; ends the process with status 2 when it is not clear."""
     parser = argparse.ArgumentParser("python -m hub.log", description="Look into the log.")
@@ -220,14 +232,14 @@ def asked_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def run() -> int:
     """The exit status: 1 when the log is away or wrong, 2 for settings, 130 after Ctrl-C."""
     try:
-        asyncio.run(main(asked_of()))
+        asyncio.run(_until_interrupted(asked_of()))
     except Misconfigured as error:
         print(error, file=sys.stderr)
         return 2
     except LogError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     except BrokenPipeError:
         # The reader (`head`) has what it wanted; nothing may be written at the exit either.

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -20,6 +20,8 @@ from tests.hub.log.scenes import PATIENCE, numbered, take_all
 
 ROOT = Path(__file__).parents[3]
 
+MODULE = ("-m", "hub.log")
+
 
 @pytest.fixture
 def config(shared_settings: LogSettings, tmp_path: Path) -> Path:
@@ -31,12 +33,11 @@ def config(shared_settings: LogSettings, tmp_path: Path) -> Path:
     return path
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+async def start(*arguments: str, by: Sequence[str] = MODULE) -> asyncio.subprocess.Process:
     """`python -m hub.log` with these arguments."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "hub.log",
+        *by,
         *arguments,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
@@ -139,6 +140,38 @@ async def test_tail_follows(shared_log: Log, config: Path) -> None:
         _, complaints = await process.communicate()
 
     assert [0, 1, 2, 3, 4] == told
+    assert (130, b"") == (process.returncode, complaints)
+
+
+# Ctrl-C between aiokafka's look at a future and its answer to it: there it logs.
+INTERRUPTED = """
+import logging, signal, sys
+from hub.log.__main__ import run
+
+class Interrupting(logging.Handler):
+    def emit(self, record):
+        if record.msg.startswith("Response from") and "OffsetResponse" in str(record.args):
+            logger.removeHandler(self)
+            signal.raise_signal(signal.SIGINT)
+
+logger = logging.getLogger("aiokafka.conn")
+logger.setLevel(logging.DEBUG)
+logger.addHandler(Interrupting())
+sys.exit(run())
+"""
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("shared_settings", ["kafka"], indirect=True)
+async def test_ctrl_c_is_quiet_at_any_moment(shared_log: Log, config: Path) -> None:
+    """Ctrl-C amid the lines of Kafka's client ends `tail` without a complaint too."""
+    await shared_log.append(EVENTS, numbered("a", range(3)))
+    async with asyncio.timeout(PATIENCE):
+        process = await start(
+            "--config", str(config), "tail", "events", "--follow", by=("-c", INTERRUPTED)
+        )
+        _, complaints = await process.communicate()
+
     assert (130, b"") == (process.returncode, complaints)
 
 
