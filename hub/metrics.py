@@ -17,6 +17,8 @@ from prometheus_client import (
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from hub.tallies import TallyCounter, TallyGauge, TallyHistogram
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 # Seconds, from a warm SQLite commit to ingest's deadline.
@@ -69,6 +71,7 @@ class Metrics:
         # A `_created` series beside each counter doubles what is stored, and nobody asks for it.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self._of_many = "PROMETHEUS_MULTIPROC_DIR" in os.environ
 
         # How events get in
         self.ingest_requests = self._counter(
@@ -270,19 +273,22 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes; of all workers when they share a folder for it."""
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        if self._of_many:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(self.registry)
 
     def _counter(self, name: str, sentence: str, labels: Sequence[str]) -> Counter:
-        return Counter(name, sentence, labels, registry=self.registry)
+        kind = Counter if self._of_many else TallyCounter
+        return kind(name, sentence, labels, registry=self.registry)
 
     def _gauge(self, name: str, sentence: str, labels: Sequence[str]) -> Gauge:
-        return Gauge(name, sentence, labels, registry=self.registry, multiprocess_mode="livesum")
+        kind = Gauge if self._of_many else TallyGauge
+        return kind(name, sentence, labels, registry=self.registry, multiprocess_mode="livesum")
 
     def _histogram(
         self, name: str, sentence: str, labels: Sequence[str], buckets: Sequence[float]
     ) -> Histogram:
-        return Histogram(name, sentence, labels, buckets=buckets, registry=self.registry)
+        kind = Histogram if self._of_many else TallyHistogram
+        return kind(name, sentence, labels, buckets=buckets, registry=self.registry)
