@@ -24,6 +24,7 @@ from hub.log import (
     Place,
 )
 from hub.log.kafka_client import log_error
+from hub.log.kafka_places import Places, Stand
 from hub.log.kafka_topics import Topic
 from hub.log.partition import partition_of
 from hub.log.settings import KafkaLog
@@ -48,8 +49,6 @@ ROUND = 0.02
 # Seconds between attempts to start a producer, while someone waits for one.
 START_PAUSE = 0.1
 
-_NOWHERE = Place(-1, -1)
-
 
 @dataclass(eq=False, slots=True)
 class _Call:
@@ -57,7 +56,6 @@ class _Call:
 
     answer: asyncio.Future[None]
     size: int
-    places: list[Place]
     parts: list[_Part] = field(default_factory=list)
     missing: int = 0
 
@@ -67,10 +65,12 @@ class _Part:
     """What one call appends to one partition."""
 
     call: _Call
+    partition: int
     entries: list[Entry] = field(default_factory=list)
-    indices: list[int] = field(default_factory=list)  # where in the call each of them stands
+    numbers: list[int] = field(default_factory=list)  # where in the call each of them stands
     sent: int = 0  # how many of the entries went into a batch
     confirmed: int = 0
+    runs: list[tuple[int, int]] = field(default_factory=list)  # of offsets; first, and how many
 
 
 @dataclass(eq=False, slots=True)
@@ -123,7 +123,7 @@ class Producer:
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def append(self, topic: Topic, entries: Sequence[Entry]) -> list[Place]:
+    async def append(self, topic: Topic, entries: Sequence[Entry]) -> Sequence[Place]:
         """Append and return the places; raises as `Log.append` does, within `append_timeout`."""
         if self._closed:
             raise LogUnavailable("the log is closed")
@@ -133,19 +133,19 @@ class Producer:
             raise LogUnavailable(f"{self._bytes:,} bytes wait for Kafka already")
         if not entries:
             return []
-        call = _Call(self._loop.create_future(), size, [_NOWHERE] * len(entries))
+        call = _Call(self._loop.create_future(), size)
         self._bytes += size
         self._enqueue(call, topic, entries)
         try:
             async with asyncio.timeout(self._timeout):
                 await call.answer
+            return Places([Stand(p.partition, p.numbers, p.runs) for p in call.parts])
         except TimeoutError:
             raise LogUnavailable(
                 f"Kafka did not confirm an append to {topic.name} within {self._timeout:g} s"
             ) from None
         finally:
             self._forget(call)
-        return call.places
 
     async def start(self) -> None:
         """Connect, so that the first append does not have to."""
@@ -166,13 +166,13 @@ class Producer:
 
     def _enqueue(self, call: _Call, topic: Topic, entries: Sequence[Entry]) -> None:
         parts: dict[int, _Part] = {}
-        for index, entry in enumerate(entries):
+        for number, entry in enumerate(entries):
             partition = partition_of(entry.key, topic.partitions)
             part = parts.get(partition)
             if part is None:
-                part = parts[partition] = _Part(call)
+                part = parts[partition] = _Part(call, partition)
             part.entries.append(entry)
-            part.indices.append(index)
+            part.numbers.append(number)
         call.parts = list(parts.values())
         call.missing = len(parts)
         for partition, part in parts.items():
@@ -272,7 +272,7 @@ class Producer:
             # The broker knows the batch as written, and not any more where.
             error = errors.DuplicateSequenceNumber()
         if error is None:
-            self._confirm(line, shares, confirmed.result().offset)
+            self._confirm(shares, confirmed.result().offset)
         else:
             session.spent = True
             why = log_error(error, f"appending to {line.topic.name}", _needs(line.topic))
@@ -290,37 +290,33 @@ class Producer:
     def _fill(self, line: _Line, batch: Any) -> list[tuple[_Part, int]]:
         """Move entries from the line into a batch; returns how many of each part went in."""
         shares: list[tuple[_Part, int]] = []
+        append = batch.append
         while (part := self._next(line)) is not None:
-            before = part.sent
-            for entry in part.entries[before:] if before else part.entries:
-                written = batch.append(
-                    timestamp=None, key=entry.key, value=entry.value, headers=list(entry.headers)
-                )
-                if written is None:
+            count = 0
+            for key, value, headers in part.entries[part.sent :] if part.sent else part.entries:
+                # Headers must be a list.
+                if append(timestamp=None, key=key, value=value, headers=[*headers]) is None:
                     break
-                part.sent += 1
-            if part.sent > before:
-                shares.append((part, part.sent - before))
+                count += 1
+            if count:
+                part.sent += count
+                shares.append((part, count))
             if part.sent < len(part.entries):
                 break
             line.waiting.popleft()
         return shares
 
-    def _confirm(self, line: _Line, shares: list[tuple[_Part, int]], base: int) -> None:
+    def _confirm(self, shares: list[tuple[_Part, int]], base: int) -> None:
         for part, count in shares:
             call = part.call
             if not call.answer.done():
-                indices = part.indices[part.confirmed : part.confirmed + count]
-                for offset, index in enumerate(indices, base):
-                    call.places[index] = Place(line.partition, offset)
-                base += count
+                part.runs.append((base, count))
                 part.confirmed += count
                 if part.confirmed == len(part.entries):
                     call.missing -= 1
                     if not call.missing:
                         call.answer.set_result(None)
-            else:
-                base += count
+            base += count
 
     async def _started(self) -> _Session:
         """The producer in use, started if there is none."""

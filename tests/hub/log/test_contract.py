@@ -46,7 +46,7 @@ async def test_what_was_appended_stands_at_the_returned_places(log: Log) -> None
     places = await log.append(EVENTS, entries)
     found = [(await log.read(EVENTS, place.partition, place.offset, 1))[0] for place in places]
 
-    assert [Place(r.partition, r.offset) for r in found] == places
+    assert [Place(r.partition, r.offset) for r in found] == list(places)
     assert entries == [Entry(record.key, record.value, record.headers) for record in found]
     assert {EVENTS} == {record.stream for record in found}
 

@@ -104,7 +104,7 @@ async def test_a_topic_that_is_there_keeps_its_partitions(kafka_broker: str, adm
     places = await log.append(EVENTS, [Entry(key_of_partition(6, 7), b"")])
     await log.close()
 
-    assert [Place(6, 0)] == places
+    assert [Place(6, 0)] == list(places)
 
 
 async def test_topics_that_belong_together_are_created_alike(kafka_broker: str, admin: Any) -> None:
