@@ -63,19 +63,24 @@ def _too_large(
 ) -> frozenset[int]:
     """The places of events that are larger than allowed, by their bytes as sent.
 
-    Most batches need no look at the text: when what each event takes at least, together with all
-    the text that is not accounted for, is below the limit, none can be above it.
+    Most batches need no look at the text, nor at each event: when the largest so far, together with
+    all the text that is not accounted for yet, is below the limit, none can be above it.
     """
-    everyone = frozenset(range(len(items)))
     shared = _size(context) + _size(integrations)
     if shared > EVENT_BYTES or shared * len(items) > MERGED_BYTES:
-        return everyone
-    if len(text) <= EVENT_BYTES:
-        return frozenset()
-    least = [_size(item) for item in items]
-    unaccounted = max(0, len(text) - sum(least))
-    if max(least, default=0) + unaccounted <= EVENT_BYTES:
-        return frozenset()
+        return frozenset(range(len(items)))
+    unaccounted = len(text)
+    if unaccounted <= EVENT_BYTES:
+        return _NONE
+    least: list[int] = []
+    largest = 0
+    for item in items:
+        size = _size(item)
+        least.append(size)
+        largest = max(largest, size)
+        unaccounted -= size
+        if largest + max(0, unaccounted) <= EVENT_BYTES:
+            return _NONE
     sizes = _sizes_as_sent(text)
     if sizes is None or len(sizes) != len(items):
         sizes = least

@@ -71,28 +71,25 @@ class Rules:
         """The event of one item, or why there is none. On a single call the path says the type."""
         if not isinstance(item, dict):
             return _rejection("event_not_object")
-        event = {key: value for key, value in item.items() if value is not None}
         if type_ is None:
-            type_ = event.get("type")
+            type_ = item.get("type")
             if type_ not in TYPES:
                 return Rejection("type_unknown", f"must be one of {', '.join(TYPES)}", "/type")
+        # With what the envelope says for all, an event may keep a contract that it alone breaks.
+        clean = not envelope.context and self.schemas.clean(type_).accepts(item)
+        event = dict(item) if clean else mended(item)
         event["type"] = type_
-        for ours in _OURS:
-            event.pop(ours, None)
-        for key, kind in _KINDS:
-            if key in event and not isinstance(event[key], kind):
-                del event[key]
-        _name(event)
         _merge(event, envelope)
-        accept = self.schemas.accept(type_)
-        if not accept.accepts(event):
-            return _of(accept.violations(event, 1)[0])
+        if not clean:
+            accept = self.schemas.accept(type_)
+            if not accept.accepts(event):
+                return _of(accept.violations(event, 1)[0])
         given_id = "messageId" in event
         if not given_id:
             event["messageId"] = new_id()
         context = event.get("context")
         event["context"] = dict(context) if context else {}
-        reported, refused = self._reported(event, type_, source)
+        reported, refused = self._reported(event, type_, source, typed=clean)
         if refused is not None:
             return refused
         late = _date(event, receipt, source.settings.correct_clocks)
@@ -102,9 +99,12 @@ class Rules:
         return Valid(event, given_id, late, reported)
 
     def _reported(
-        self, event: dict[str, Any], type_: str, source: Source
+        self, event: dict[str, Any], type_: str, source: Source, *, typed: bool
     ) -> tuple[tuple[str, ...], Rejection | None]:
-        """Kinds of schemas that the event breaks and may; or the rejection when it may not."""
+        """Kinds of schemas that the event breaks and may; or the rejection when it may not.
+
+        `typed`: that its fields have their types is known already.
+        """
         settings = source.settings
         kinds: list[str] = []
         told: list[tuple[str, Violation]] = []
@@ -133,7 +133,7 @@ class Rules:
                         return (), _of(violations[0])
                     kinds.append("plan")
                     told += [("Plan Violation", violation) for violation in violations]
-        if not self.schemas.typed(type_).accepts(event):
+        if not typed and not self.schemas.typed(type_).accepts(event):
             kinds.append("typed")
             violations = self.schemas.typed(type_).violations(event)
             told += [("Invalid Type", violation) for violation in violations]
@@ -145,6 +145,21 @@ class Rules:
 def new_id() -> str:
     """A random UUID; `uuid.uuid4` without its detours."""
     return str(uuid.UUID(bytes=os.urandom(16), version=4))
+
+
+def mended(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An event without nulls, without what is not its sender's to say, and with ids that are text.
+
+    An item that `schemas/clean.json` takes would stay as it is.
+    """
+    event = {key: value for key, value in item.items() if value is not None}
+    for ours in _OURS:
+        event.pop(ours, None)
+    for key, kind in _KINDS:
+        if key in event and not isinstance(event[key], kind):
+            del event[key]
+    _name(event)
+    return event
 
 
 def _name(event: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import jsonschema_rs
+import orjson
 from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
@@ -72,9 +73,9 @@ class Shelf:
 
 
 class Checker:
-    """One compiled schema."""
+    """One compiled schema; `asks_functions` when it may ask those of `schemas.formats`."""
 
-    __slots__ = ("_decide", "explainer", "schema")
+    __slots__ = ("_decide", "asks_functions", "explainer", "schema")
 
     def __init__(self, schema: Mapping[str, Any], shelf: Shelf) -> None:
         """Compile; a schema that refers to what does not exist is a ValueError."""
@@ -85,6 +86,8 @@ class Checker:
         self.explainer = explaining(
             schema, registry=shelf.explaining, format_checker=_format_checker()
         )
+        # With functions of ours, called or not, the engine takes twice as long for an event.
+        self.asks_functions = _has_formats(schema, shelf)
         formats: dict[str, Callable[[str], bool]] = {
             **dict.fromkeys(REMARKS, _remark),
             **CHECKED,
@@ -92,7 +95,7 @@ class Checker:
         self._decide = deciding(
             dict(schema),
             registry=shelf.deciding,
-            formats=formats,
+            formats=formats if self.asks_functions else None,
             validate_formats=True,
             ignore_unknown_formats=True,
             offline=True,
@@ -123,6 +126,20 @@ class Checker:
         errors: Iterator[ValidationError] = self.explainer.iter_errors(event)
         for error in errors:
             yield from explain(error)
+
+
+def _has_formats(schema: Mapping[str, Any], shelf: Shelf) -> bool:
+    """Whether `format` is said in the schema, or in a document that it names, or that names."""
+    named: set[str] = set()
+    left = [dict(schema)]
+    while left:
+        text = orjson.dumps(left.pop()).decode()
+        if '"format"' in text:
+            return True
+        more = {name for name in shelf.documents if name in text} - named
+        named |= more
+        left += [shelf.documents[name] for name in more]
+    return False
 
 
 def check_schema(schema: Mapping[str, Any], limit: int = 10) -> list[Violation]:

@@ -19,6 +19,7 @@ class Schemas:
 
     __slots__ = (
         "_accept",
+        "_clean",
         "_semantic",
         "_typed",
         "deadletter",
@@ -34,6 +35,11 @@ class Schemas:
 
         self._accept = {type_: checker(type_) for type_ in TYPES}
         self._typed = {type_: checker(f"typed#/$defs/{type_}") for type_ in TYPES}
+        contract = {type_: (type_, f"typed#/$defs/{type_}", "clean") for type_ in TYPES}
+        self._clean = {
+            type_: Checker({"allOf": [{"$ref": URN + name} for name in names]}, shelf)
+            for type_, names in contract.items()
+        }
         self._semantic = {
             event: checker(f"{urn.removeprefix(URN)}#/$defs/{quote(event)}")
             for urn, document in shelf.documents.items()
@@ -45,6 +51,10 @@ class Schemas:
         self.rejected = checker("rejected")
         self.deadletter = checker("deadletter")
         self.delivery = checker("delivery")
+
+    def clean(self, type: str) -> Checker:  # noqa: A002 -- as below
+        """Both `accept` and `typed`, and nothing to mend before: most events pass, by one look."""
+        return self._clean[type]
 
     def accept(self, type: str) -> Checker:  # noqa: A002 -- the field's own name, in every SDK
         """The contract that decides whether a call of this type is kept; KeyError for no type."""

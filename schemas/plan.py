@@ -117,12 +117,14 @@ def _read(
     if broken:
         return None, None, [(violation.path, violation.message) for violation in broken]
     schema = rule["schema"]
-    faults = list(_faults_of(schema, shelf))
-    if not faults:
-        try:
+    try:
+        faults = list(_faults_of(schema, shelf))
+        if not faults:
             return rule, Checker(schema, shelf), []
-        except ValueError as error:  # what only the deciding engine finds, such as a lost "#..."
-            faults.append(("/schema", f"cannot be compiled: {str(error).splitlines()[0]}"))
+    except RecursionError:  # jsonschema takes some ten calls of functions a level
+        faults = [("/schema", "is nested too deeply; move parts of it to $defs")]
+    except ValueError as error:  # what only the deciding engine finds, such as a lost "#..."
+        faults = [("/schema", f"cannot be compiled: {str(error).splitlines()[0]}")]
     return rule, None, faults
 
 

@@ -80,3 +80,15 @@ def test_sizes_are_those_of_the_bytes_that_were_sent(
 
     assert [size for size, _ in wanted] == sizes
     assert {index for index, size in enumerate(sizes) if size > EVENT_BYTES} == found
+
+
+@pytest.mark.parametrize("place", [0, 40, 79])
+@pytest.mark.parametrize("over", [0, 1])
+def test_one_among_many_is_found(place: int, over: int) -> None:
+    """Wherever it stands among small ones."""
+    bare = len(orjson.dumps({"p": ""}))
+    items = [{"p": "x" * 1_000}] * 80
+    items[place] = {"p": "x" * (EVENT_BYTES - bare + over)}
+    body = {"batch": items}
+
+    assert ({place} if over else set()) == batch(body, orjson.dumps(body)).too_large

@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 import schemas
 from ingest.enrich import Connection
@@ -12,7 +14,7 @@ from ingest.envelope import Envelope, single
 from ingest.keys import hash_of
 from ingest.settings import SourceSettings
 from ingest.sources import Source
-from ingest.validate import Receipt, Rejection, Rules, Valid, new_id
+from ingest.validate import TYPES, Receipt, Rejection, Rules, Valid, mended, new_id
 from tests.ingest.scenes import KEY, NOW, track
 
 RULES = Rules(schemas.load())
@@ -25,6 +27,16 @@ def judge(
     plan = schemas.Plan.load(folder) if folder else None
     source = Source("shop", SourceSettings(keys=(hash_of(KEY),), **settings), plan)
     return RULES.judge(item, None, envelope or single(item, 1), source, RECEIPT)
+
+
+ODD = st.sampled_from([None, "", "x", 0, 7, 1.5, 2.0, True, [], {}, {"name": 5}, {"email": "x"}])
+FIELDS = st.sampled_from(
+    [
+        *("type", "event", "userId", "anonymousId", "groupId", "previousId", "messageId", "name"),
+        *("context", "integrations", "properties", "traits", "timestamp", "sentAt", "category"),
+        *("channel", "_metadata", "writeKey", "receivedAt", "source", "version", "other"),
+    ]
+)
 
 
 @pytest.fixture
@@ -136,6 +148,41 @@ def test_a_wrong_type_in_the_context_is_reported_only() -> None:
 
     assert isinstance(found, Valid)
     assert ("typed",) == found.reported
+
+
+@settings(max_examples=2_000, deadline=None)
+@example(type_="track", odd={"userId": "", "anonymousId": "x"})
+@given(type_=st.sampled_from(TYPES), odd=st.dictionaries(FIELDS, ODD, max_size=3))
+def test_a_clean_event_needs_one_look(type_: str, odd: dict[str, Any]) -> None:
+    """An event that has nothing to mend is judged as any other, only sooner."""
+    item = {"messageId": "m", "userId": "u", "groupId": "g", "previousId": "p"}
+    item |= {"type": type_, "event": "Tested", "context": {}} | odd
+    # What an envelope says of the context has every event go the long way.
+    envelope = Envelope([item], context={"said": "of all"})
+
+    short, long = judge(item), judge(item, envelope=envelope)
+
+    if isinstance(long, Valid):
+        del long.event["context"]["said"]
+        if not long.given_id and isinstance(short, Valid):
+            long.event["messageId"] = short.event["messageId"]
+    assert long == short
+    if type_ == item["type"] and RULES.schemas.clean(type_).accepts(item):
+        assert item == mended(item)
+
+
+def test_what_the_envelope_says_is_judged_with_the_event() -> None:
+    """It may break a contract that the event alone keeps, and keep one that it breaks."""
+    consent = track(event="Segment Consent Preference Updated")
+    given = {"consent": {"categoryPreferences": {"ads": True}}}
+    wrong = Envelope([consent], context={"device": {"advertisingId": 5}})
+    right = Envelope([consent], context=given)
+
+    refused = judge(consent | {"context": given}, envelope=wrong)
+
+    assert isinstance(refused, Rejection)
+    assert "/context/device/advertisingId" == refused.path
+    assert isinstance(judge(consent, envelope=right), Valid)
 
 
 def test_the_envelope_is_not_changed_by_its_events() -> None:

@@ -1,9 +1,15 @@
 """The formats that are asserted, and those that are remarks."""
 
-import pytest
+from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import Schemas
 from schemas.checker import DRAFT_07, DRAFT_2020_12, Checker, Shelf
-from schemas.formats import REMARKS
+from schemas.formats import CHECKED, REMARKS
+from schemas.loader import TYPES
 
 SHELF = Shelf.of({})
 
@@ -61,3 +67,47 @@ def test_formats_speak_of_text_only(name: str) -> None:
     values: list[object] = [5, None, [], {}]
     for value in values:
         assert checker.accepts(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/a%20part", "$defs": {"a part": {"not": {"not": {"format": "email"}}}}},
+        {"$ref": "urn:lent"},
+        {"$ref": "urn:lent#/properties/id"},
+        {"$ref": "urn:round"},
+        {"$dynamicRef": "urn:lent#given"},
+    ],
+)
+def test_formats_of_what_is_referred_to(schema: dict[str, Any]) -> None:
+    """A format is a check wherever it stands, also beyond references that go in a circle."""
+    lent = {
+        "$id": "urn:lent",
+        "properties": {"id": {"$dynamicAnchor": "given", "format": "email"}},
+        "anyOf": [{"type": "object"}, {"$ref": "#/properties/id"}],
+    }
+    round_ = {"$id": "urn:round", "allOf": [{"$ref": "urn:lent"}], "items": {"$ref": "urn:round"}}
+    checker = Checker(schema, Shelf.of({"urn:lent": lent, "urn:round": round_}))
+
+    assert checker.accepts("ada@example.com")
+    assert not checker.accepts("ada@host")  # which the engine itself takes
+
+
+def test_events_are_judged_without_functions(shipped: Schemas) -> None:
+    """No schema that every event is held against asks for a format: one function of ours, called
+    or not, doubles what the deciding engine takes."""
+    semantic = [shipped.semantic("track", name) for name in shipped.semantic_events]
+    all_ = (shipped.clean, shipped.accept, shipped.typed)
+    checkers = [*semantic, *(checker(type_) for checker in all_ for type_ in TYPES)]
+
+    assert not any(checker is None or checker.asks_functions for checker in checkers)
+    assert Checker({"format": "email"}, SHELF).asks_functions
+
+
+@given(st.text("ab@. \n\x1f\x85\u2003\u200b\ufeff\u00e9", max_size=9))
+def test_email_by_patterns(shipped: Schemas, text: str) -> None:
+    """The patterns of a trait mean the format of that name, and say so."""
+    said = shipped.typed("identify").violations({"traits": {"email": text}})
+
+    expected = [] if CHECKED["email"](text) else ["must be in the format 'email'"]
+    assert expected == [violation.message for violation in said]

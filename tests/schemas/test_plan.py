@@ -231,3 +231,15 @@ def test_remote_references(tmp_path: Path, schema: dict[str, Any], place: str) -
     (found,) = faults(write(tmp_path, rule={"event": "E", "schema": schema}))
 
     assert ("rule.json", "/schema" + place) == (found.file, found.path)
+
+
+def test_too_deep(tmp_path: Path) -> None:
+    """A schema that is nested beyond what can be checked is told by its place, too."""
+    schema: dict[str, Any] = {}
+    for _ in range(110):
+        schema = {"properties": {"a": schema}}
+    write(tmp_path, deep={"event": "E", "schema": schema})
+
+    found = [(fault.file, fault.path, fault.sentence) for fault in faults(tmp_path)]
+
+    assert [("deep.json", "/schema", "is nested too deeply; move parts of it to $defs")] == found
