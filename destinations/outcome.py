@@ -65,6 +65,8 @@ class Barred:
 Outcome = Delivered | Busy | Failed | Refused | Barred
 
 
-def different(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def different(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Each object once: the rows of a request mostly share one, and need not be asked each."""
+    if len(outcomes) == 1:
+        return outcomes
     return list({id(outcome): outcome for outcome in outcomes}.values())

@@ -25,9 +25,20 @@ class Room:
         Until its body is there it takes up bytes only: clients that are slow on purpose must not
         be able to take every place.
         """
-        if self.full or self.bytes >= self._max_bytes:
+        return Stay(self) if self.open else None
+
+    def place(self, size: int) -> Stay | None:
+        """A place for a request whose body, of so many bytes, is there; None when there is none."""
+        if not (self.open and self.has(size)):
             return None
-        return Stay(self)
+        self.requests += 1
+        self.bytes += size
+        return Stay(self, size, begun=True)
+
+    @property
+    def open(self) -> bool:
+        """Whether one more may enter."""
+        return not self.full and self.bytes < self._max_bytes
 
     @property
     def full(self) -> bool:

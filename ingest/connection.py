@@ -153,7 +153,7 @@ class Connection(web.RequestHandler):
             (ask, body), self._again = self._again, None
             self._answering = self._request_in_progress = True
             self._server.requests_count += 1
-            self._server.fast_path.take_again(ask, body, self._answered)
+            self._server.fast_path.take(ask, body, self._answered)
         elif self._messages and (self._buffer_paused or not self._goes_fast()):
             waiter.set_result(None)
 

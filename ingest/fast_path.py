@@ -16,14 +16,14 @@ from aiohttp import HttpVersion11, StreamReader, hdrs
 from aiohttp.http_parser import RawRequestMessage
 
 from hub.clock import Clock
-from ingest.admission import Room, Stay
+from ingest.admission import Room
 from ingest.errors import Answer, refuse
 from ingest.happenings import Happenings
 from ingest.heads import CLOSE, Headers, call_of, cors
 from ingest.intake import Call, Intake
 from ingest.paths import path_of
 from ingest.prepared import rendered
-from ingest.receive import Body, Crowded, opened
+from ingest.receive import Crowded, opened
 
 FAMILIES: Final = ("single", "batch")
 
@@ -73,14 +73,13 @@ class FastPath:
             or message.url.absolute
             or hdrs.EXPECT in message.headers
             or not payload.is_eof()
+            or payload.exception() is not None
             or self._stopping.is_set()
+            or not self._room.open
         ):
             return None
         path = path_of(message.url.raw_path)
         if path is None or path.family not in FAMILIES:
-            return None
-        stay = self._room.enter()
-        if stay is None:
             return None
         headers = message.headers
         ask = Ask(
@@ -89,21 +88,17 @@ class FastPath:
             cors(headers),
             headers.get(hdrs.CONTENT_ENCODING, ""),
         )
-        self._take(ask, payload, stay, write)
+        self.take(ask, b"" if payload.at_eof() else payload.read_nowait(), write)
         return ask
 
-    def take_again(self, ask: Ask, body: bytes, write: Write) -> None:
-        """Take a request that asks what one did that was taken; `write` will be told its answer."""
-        self._take(ask, body, self._room.enter(), write)
-
-    def _take(
-        self, ask: Ask, content: StreamReader | bytes, stay: Stay | None, write: Write
-    ) -> None:
+    def take(self, ask: Ask, body: bytes, write: Write) -> None:
+        """Take a request that asks this, and is all there; `write` will be told its answer."""
         tell = partial(self._tell, ask, self._clock.steady(), write)
+        stay = self._room.place(len(body))
         try:
             if stay is None:
                 raise Crowded
-            decided = self._intake.decided(ask.call, _body(content, ask.encoding, stay), stay)
+            decided = self._intake.decided(ask.call, opened(body, ask.encoding, stay), stay)
         except Crowded:
             self._happenings.limited("", "overloaded")
             decided = refuse("overloaded", retry_after=1)
@@ -123,16 +118,3 @@ class FastPath:
         write(rendered(answer, said, self._clock.now()), goes_on)
         self._happenings.in_flight(self._room.bytes)
         self._happenings.answered(ask.family, answer.status, self._clock.steady() - began)
-
-
-def _body(content: StreamReader | bytes, encoding: str, stay: Stay) -> Body:
-    """What came with the head. Raises Crowded."""
-    if isinstance(content, bytes):
-        raw = content
-    else:
-        raw = b"" if content.at_eof() else content.read_nowait()
-    if not stay.grow(len(raw)):
-        raise Crowded
-    body = opened(raw, encoding, stay)
-    stay.begin()  # there is a place: it was entered just now
-    return body

@@ -268,8 +268,8 @@ def _refuse(ticket: Ticket, refused: Sequence[Rejected], now: float, context: An
     if refused:
         library = told_library(context)
         at = iso_of(int(now * 1_000))
-        ticket.refused += [one.entry(ticket.source, at, library) for one in refused]
-        ticket.codes += [one.rejection.code for one in refused]
+        ticket.refused = [one.entry(ticket.source, at, library) for one in refused]
+        ticket.codes = [one.rejection.code for one in refused]
 
 
 def _charge(ticket: Ticket) -> None:

@@ -50,10 +50,10 @@ class Ticket:
     hear: Hear | None = None
     events: list[Entry] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
-    refused: list[Entry] = field(default_factory=list)
-    codes: list[str] = field(default_factory=list)
     digests: list[int] = field(default_factory=list)
-    others: set[asyncio.Future[bool]] = field(default_factory=set)
+    refused: Sequence[Entry] = ()
+    codes: Sequence[str] = ()
+    others: frozenset[asyncio.Future[bool]] = frozenset()
     promise: asyncio.Future[bool] | None = None
     late: int = 0
     duplicates: int = 0
@@ -111,7 +111,7 @@ class Keeping:
             return True
         ticket.duplicates += 1
         if not isinstance(held, Known) and held is not ticket:
-            ticket.others.add(held.promised())
+            ticket.others |= {held.promised()}
         return False
 
     def forget(self, ticket: Ticket) -> None:

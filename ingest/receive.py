@@ -63,7 +63,9 @@ async def receive(request: web.BaseRequest, stay: Stay, patience: Patience) -> B
 
 def opened(raw: bytes, encoding: str, stay: Stay) -> Body:
     """The body that arrived as `raw`, inflated. Raises Crowded."""
-    text, fault = inflate(raw, encoding.strip().lower())
+    text, fault = raw, ""
+    if encoding or raw.startswith(_GZIP):
+        text, fault = inflate(raw, encoding.strip().lower())
     if text is not raw and not stay.grow(len(text)):
         raise Crowded
     if not fault and len(text) > BATCH_BYTES:

@@ -10,6 +10,7 @@ tries again with the `sentAt` of its first try.
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -25,6 +26,10 @@ _UNITS: Final = ((1e11, 1_000.0), (1e14, 1.0), (1e17, 1e-3), (math.inf, 1e-6))
 
 # A table, since formatting a number takes as long as the rest of `iso_of`.
 _FRACTIONS: Final = tuple(f".{milliseconds:03d}Z" for milliseconds in range(1_000))
+_READ: Final = {fraction: number for number, fraction in enumerate(_FRACTIONS)}
+
+# The first 19 characters of a time as most SDKs write it; five more are the fraction.
+_SECOND: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
 def milliseconds_of(value: Any) -> int | None:
@@ -34,6 +39,10 @@ def milliseconds_of(value: Any) -> int | None:
     number of seconds, milli-, micro- or nanoseconds, also as text.
     """
     if isinstance(value, str):
+        if len(value) == 24 and (fraction := _READ.get(value[19:])) is not None:
+            second = _start_of(value[:19])
+            if second is not None:
+                return second + fraction
         return _of_text(value.strip())
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _of_number(value)
@@ -61,6 +70,11 @@ def iso_of(milliseconds: int) -> str:
 @lru_cache(maxsize=4_096)
 def _second_of(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+
+
+@lru_cache(maxsize=4_096)
+def _start_of(second: str) -> int | None:
+    return _of_text(second) if _SECOND.fullmatch(second) else None
 
 
 def _of_text(text: str) -> int | None:

@@ -32,6 +32,21 @@ def test_a_full_room_lets_nobody_in() -> None:
     assert None is room.enter()
 
 
+def test_a_body_that_is_there_counts_at_once() -> None:
+    """Its bytes and its request; it finds no place where either does not fit."""
+    room = Room(100, 2)
+    stay = room.place(60)
+    assert stay is not None
+
+    assert (60, 1) == (room.bytes, room.requests)
+    assert None is room.place(41)
+    assert room.place(40) is not None
+    assert None is Room(100, 0).place(0)
+    assert None is room.place(0)  # not a byte is free
+    stay.leave()
+    assert (40, 1) == (room.bytes, room.requests)
+
+
 @given(
     st.floats(0.01, 10_000),
     st.floats(1, 10_000),

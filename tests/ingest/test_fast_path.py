@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.log.memory import MemoryLog
+from ingest.fast_path import Ask
 from tests.ingest import scenes
 from tests.ingest.lines import AUTHORISED, Line, line, parsed, request
 from tests.ingest.scenes import KEY, UNKNOWN, HeldLog, Hub, basic, hub_of, track, zipped
@@ -297,16 +298,25 @@ async def test_without_room_for_its_bytes_it_is_put_off(start: Any) -> None:
 
 
 async def test_a_fault_of_ours_is_an_answer(hub: Hub) -> None:
-    """Here a body that cannot be read although it is all there."""
+    """Here a call that says nothing; what it took of the room is given back."""
     told: list[tuple[bytes, bool]] = []
-    message, payload = parsed(request(track(), AUTHORISED))
-    payload.set_exception(ValueError())
-    hub.process.server.fast_path.takes(message, payload, None, lambda *answer: told.append(answer))
+    nothing: Any = None
+    ask = Ask("single", nothing, (), "")
+    hub.process.server.fast_path.take(ask, b"{}", lambda *answer: told.append(answer))
     assert [] == told  # an answer never comes before the request was taken
     await hub.get("/healthz")
 
     [(answer, goes_on)] = told
     assert (b"HTTP/1.1 500 Internal Server Error", True) == (answer.split(b"\r\n")[0], goes_on)
+    assert 0.0 == await hub.metric("ingest_in_flight_bytes")
+
+
+async def test_a_body_that_broke_goes_the_usual_way(hub: Hub) -> None:
+    """As far as the parser says that it is all there."""
+    message, payload = parsed(request(track(), AUTHORISED))
+    payload.set_exception(ValueError())
+
+    assert None is hub.process.server.fast_path.takes(message, payload, None, lambda *_: None)
 
 
 async def test_a_fault_of_the_log_is_an_answer(start: Any) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.timestamps import corrected, iso_of, milliseconds_of
@@ -45,6 +45,18 @@ def test_what_we_write_we_read(moment: datetime) -> None:
     written = iso_of(milliseconds_of(moment.isoformat()) or 0)
 
     assert moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") == written
+
+
+@given(st.from_regex(r"[0-9W٣ -]{10}[T ][0-9:+٣]{8}\.[0-9٣]{3}[Z+]", fullmatch=True))
+@example("2026-11-21T10:00:00.123Z")
+@example("2026-11-21T10:00+01.123Z")
+@example("2026-W47-6T10:00:00.123Z")
+@example("2026-11-21T24:00:00.123Z")
+@example("0999-12-31T23:59:59.999Z")
+@example("9999-12-31T23:59:59.999Z")
+def test_the_usual_form_is_read_as_any_other(text: str) -> None:
+    """Nothing has a meaning in it that it has not with a space before it."""
+    assert milliseconds_of(" " + text) == milliseconds_of(text)
 
 
 @pytest.mark.parametrize(
