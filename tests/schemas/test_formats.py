@@ -105,9 +105,15 @@ def test_events_are_judged_without_functions(shipped: Schemas) -> None:
 
 
 @given(st.text("ab@. \n\x1f\x85\u2003\u200b\ufeff\u00e9", max_size=9))
-def test_email_by_patterns(shipped: Schemas, text: str) -> None:
-    """The patterns of a trait mean the format of that name, and say so."""
+def test_email_by_pattern(shipped: Schemas, text: str) -> None:
+    """The pattern of a trait means the format of that name, and says so."""
     said = shipped.typed("identify").violations({"traits": {"email": text}})
 
     expected = [] if CHECKED["email"](text) else ["must be in the format 'email'"]
     assert expected == [violation.message for violation in said]
+
+
+@pytest.mark.parametrize("text", ["a@" + "." * 200_000 + "@", "a" * 200_000, "@" * 200_000])
+def test_no_email_takes_long(shipped: Schemas, text: str) -> None:
+    """A pattern that can be read in many ways would take minutes."""
+    assert 1 == len(shipped.typed("identify").violations({"traits": {"email": text}}))
