@@ -1,6 +1,7 @@
 """The shipped schemas, read from their files and compiled once."""
 
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -9,6 +10,8 @@ from urllib.parse import quote
 import orjson
 
 from schemas.checker import Checker, Shelf
+from schemas.parts import Parts, parts_of
+from schemas.shape import Shape, shape_of
 
 URN: Final = "urn:event-hub:schema:"
 TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
@@ -20,7 +23,9 @@ class Schemas:
     __slots__ = (
         "_accept",
         "_clean",
+        "_parts",
         "_semantic",
+        "_shelf",
         "_typed",
         "deadletter",
         "delivery",
@@ -46,6 +51,8 @@ class Schemas:
             if urn.startswith(URN + "semantic:")
             for event in _events(document)
         }
+        self._shelf = shelf
+        self._parts: dict[tuple[str, str | None], Parts | None] = {}
         self.envelope = checker("envelope")
         self.record = checker("record")
         self.rejected = checker("rejected")
@@ -67,6 +74,21 @@ class Schemas:
     def semantic(self, type: str, event: str | None) -> Checker | None:  # noqa: A002 -- as above
         """The public specification of this event's name, if it has one; names are exact."""
         return self._semantic.get(event) if type == "track" and isinstance(event, str) else None
+
+    def parts(self, type: str, event: str | None) -> Parts | None:  # noqa: A002 -- as above
+        """What `typed` and `semantic` ask of the parts of a call; None when it cannot be told so.
+
+        `event` is a track's name, else None.
+        """
+        key = (type, event if event in self._semantic else None)
+        if key not in self._parts:
+            self._parts[key] = self._parts_of(*key)
+        return self._parts[key]
+
+    def _parts_of(self, type_: str, event: str | None) -> Parts | None:
+        checkers = [self._typed[type_], *([self._semantic[event]] if event else [])]
+        shapes = [shape_of(checker.schema, self._shelf.documents) for checker in checkers]
+        return parts_of(type_, event, reduce(Shape.__and__, shapes))
 
     @property
     def semantic_events(self) -> tuple[str, ...]:

@@ -1,0 +1,247 @@
+"""What a schema asks, as a type of msgspec's: a yes from the text itself, before anyone parses it.
+
+Only the yes counts: what the type takes, the schema takes. For much of what JSON Schema can say a
+type has no words; there it takes nothing, and `schemas.checker` has to look.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
+from keyword import iskeyword
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, Union
+from urllib.parse import unquote
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+_DEPTH: Final = 32
+"""Schemas within schemas that are followed; one that refers to itself has no end."""
+
+_KINDS: Final = MappingProxyType(
+    {
+        "array": frozenset({"array"}),
+        "boolean": frozenset({"boolean"}),
+        "integer": frozenset({"integer"}),
+        "null": frozenset({"null"}),
+        "number": frozenset({"integer", "fraction"}),
+        "object": frozenset({"object"}),
+        "string": frozenset({"string"}),
+    }
+)
+
+# Keywords that ask for nothing, beside all that begin with x-.
+_SILENT: Final = frozenset(
+    {
+        *("$comment", "$defs", "$schema", "default", "definitions", "deprecated", "description"),
+        *("examples", "readOnly", "title", "writeOnly"),
+    }
+)
+
+# Patterns that mean the same in every dialect: single letters and classes of letters, repeated.
+_PLAIN: Final = re.compile(
+    r"\^?(?:(?:[\w@ -]|\[\^?(?:(?!--)[^\\\[\]&~|]|\\[tnr]|\\u(?![dD][89a-fA-F])[\da-fA-F]{4})+\])"
+    r"[+*?]?)*\$?",
+    re.ASCII,
+)
+
+_HELD: Final = frozenset({"array", "object"})
+"""Kinds that may not stand beside a pattern: msgspec 0.22 frees the wrong one of the two types
+(`TypeNode_get_traverse_ranges` does not count the pattern's place) and may end the process."""
+
+_SMALL: Final = Meta(le=2**53)
+"""An integer of any number of digits is an `int` to msgspec, and no double to others."""
+
+_NEVER: Final = Annotated[str, Meta(min_length=1, max_length=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The values of some kinds, each held against what is asked of its kind."""
+
+    kinds: frozenset[str] = frozenset().union(*_KINDS.values())
+    fields: tuple[tuple[str, Shape], ...] = ()  # of an object, by name
+    required: frozenset[str] = frozenset()
+    rest: Shape | None = None  # of an object's other fields
+    items: Shape | None = None  # of an array
+    least: float | None = None  # of a number
+    shortest: int = 0  # characters of a string
+    patterns: tuple[str, ...] = ()  # of a string
+    among: frozenset[str] | None = None  # strings
+
+    def __and__(self, other: Shape) -> Shape:
+        """What both take."""
+        if self is ANY or other is ANY:
+            return other if self is ANY else self
+        mine, theirs = dict(self.fields), dict(other.fields)
+        fields = {
+            name: mine.get(name, self.rest or ANY) & theirs.get(name, other.rest or ANY)
+            for name in {**mine, **theirs}
+        }
+        return Shape(
+            self.kinds & other.kinds,
+            tuple(fields.items()),
+            self.required | other.required,
+            self.rest & other.rest if self.rest and other.rest else self.rest or other.rest,
+            self.items & other.items if self.items and other.items else self.items or other.items,
+            max((n for n in (self.least, other.least) if n is not None), default=None),
+            max(self.shortest, other.shortest),
+            tuple(dict.fromkeys((*self.patterns, *other.patterns))),
+            self.among & other.among
+            if self.among is not None and other.among is not None
+            else self.among or other.among,
+        )
+
+
+ANY: Final = Shape()
+NOTHING: Final = Shape(frozenset())
+
+
+def closed(shape: Shape) -> Shape:
+    """Those of the values that hold nothing but what the shape names."""
+    if shape == ANY:
+        return NOTHING
+    return replace(
+        shape,
+        fields=tuple((name, closed(one)) for name, one in shape.fields),
+        rest=closed(shape.rest) if shape.rest else NOTHING,
+        items=closed(shape.items) if shape.items else NOTHING,
+    )
+
+
+def shape_of(schema: Any, documents: Mapping[str, Any]) -> Shape:
+    """The shape of a schema that may refer to `documents` by $id; NOTHING where words fail."""
+    return _Reader(schema, documents).read(schema)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one document's schemas, `depth` of them within each other."""
+
+    document: Any
+    documents: Mapping[str, Any]
+    depth: int = 0
+
+    def read(self, schema: Any) -> Shape:
+        if schema is True:
+            return ANY
+        if not isinstance(schema, dict) or self.depth > _DEPTH:
+            return NOTHING
+        inner = _Reader(self.document, self.documents, self.depth + 1)
+        asked = [
+            inner.asked(keyword, said, schema)
+            for keyword, said in schema.items()
+            if keyword not in _SILENT and not keyword.startswith("x-")
+        ]
+        return reduce(Shape.__and__, asked, ANY)
+
+    def asked(self, keyword: str, said: Any, schema: Mapping[str, Any]) -> Shape:
+        match keyword, said:
+            case "type", str():
+                return Shape(_KINDS.get(said, frozenset()))
+            case "type", list():
+                return Shape(frozenset().union(*(_KINDS.get(name, frozenset()) for name in said)))
+            case "properties", dict():
+                return Shape(fields=tuple((name, self.read(one)) for name, one in said.items()))
+            case "required", list():
+                return Shape(required=frozenset(said))
+            case "additionalProperties", _:
+                named = tuple((name, ANY) for name in schema.get("properties", ()))
+                return Shape(fields=named, rest=self.read(said))
+            case "items", dict():
+                return Shape(items=self.read(said))
+            case "const", str():
+                return Shape(_KINDS["string"], among=frozenset({said}))
+            case "minimum", int() | float():
+                return Shape(least=said)
+            case "minLength", int():
+                return Shape(shortest=said)
+            case "pattern", str() if _PLAIN.fullmatch(said):
+                return Shape(patterns=(said,))
+            case "allOf", list():
+                return reduce(Shape.__and__, map(self.read, said), ANY)
+            case "$ref", str():
+                return self.referred(said)
+            case "$id", _ if schema is self.document:
+                return ANY
+        return NOTHING
+
+    def referred(self, target: str) -> Shape:
+        name, _, pointer = target.partition("#")
+        document = self.documents.get(name) if name else self.document
+        schema = document
+        for step in pointer.split("/")[1:] if pointer else ():
+            step = unquote(step).replace("~1", "/").replace("~0", "~")
+            schema = schema.get(step) if isinstance(schema, dict) else None
+        if pointer and not pointer.startswith("/"):
+            return NOTHING  # an anchor
+        return _Reader(document, self.documents, self.depth).read(schema)
+
+
+@lru_cache(maxsize=1_024)
+def type_of(shape: Shape) -> Any:
+    """The type that takes what the shape does, or less. Fields have their own names as far as
+    Python takes these; what is not asked after is not decoded.
+    """
+    if shape == ANY:
+        return Raw
+    types: list[Any] = []
+    if "null" in shape.kinds:
+        types.append(None)
+    if "boolean" in shape.kinds:
+        types.append(bool)
+    if "integer" in shape.kinds:
+        number = float if "fraction" in shape.kinds else Annotated[int, _SMALL]
+        types.append(number if shape.least is None else Annotated[number, Meta(ge=shape.least)])
+    if "string" in shape.kinds:
+        types += _strings(shape)
+    if "array" in shape.kinds:
+        types.append(list[type_of(shape.items or ANY)])  # type: ignore[misc]
+    if "object" in shape.kinds:
+        types += _objects(shape)
+    return Union[tuple(types)] if types else _NEVER  # noqa: UP007 - of a tuple
+
+
+def _strings(shape: Shape) -> list[Any]:
+    if shape.among is not None:
+        fitting = sorted(s for s in shape.among if len(s) >= shape.shortest)
+        return [Literal[tuple(fitting)]] if fitting and not shape.patterns else []
+    if len(shape.patterns) > 1 or (shape.patterns and not shape.kinds.isdisjoint(_HELD)):
+        return []
+    meta: dict[str, Any] = {}
+    if shape.shortest:
+        meta["min_length"] = shape.shortest
+    for pattern in shape.patterns:
+        # Python's `$` stands before a last line feed, too.
+        meta["pattern"] = re.sub(r"\$$", r"\\Z", pattern)
+    return [Annotated[str, Meta(**meta)] if meta else str]
+
+
+def _objects(shape: Shape) -> list[Any]:
+    fields = dict.fromkeys(shape.required, shape.rest or ANY) | dict(shape.fields)
+    closed = shape.rest is not None and not shape.rest.kinds
+    if shape.rest is not None and not closed:
+        alike = all(one == shape.rest for one in fields.values())
+        return [dict[str, type_of(shape.rest)]] if alike and not shape.required else []  # type: ignore[misc]
+    specs: list[Any] = []
+    names: dict[str, str] = {}
+    for number, (name, one) in enumerate(fields.items()):
+        if one == ANY and not closed and name not in shape.required:
+            continue
+        own = name.isidentifier() and not name.startswith("_") and not iskeyword(name)
+        attribute = name if own else f"_{number}"
+        names[attribute] = name
+        type_ = type_of(one)
+        if name in shape.required:
+            specs.append((attribute, type_))
+        else:
+            either = type_ if type_ is Raw else Union[type_, UnsetType]  # noqa: UP007
+            specs.append((attribute, either, UNSET))
+    return [
+        msgspec.defstruct(
+            "Object", specs, kw_only=True, gc=False, rename=names, forbid_unknown_fields=closed
+        )
+    ]

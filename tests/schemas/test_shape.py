@@ -1,0 +1,152 @@
+"""What the type takes, the schema takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from schemas.checker import Checker, Shelf
+from schemas.loader import documents
+from schemas.shape import ANY, NOTHING, Shape, closed, shape_of, type_of
+
+SHELF = Shelf.of(documents())
+LENT = {
+    "$id": "urn:lent",
+    "$defs": {"named one": {"type": "string", "minLength": 2}, "self": {"$ref": "#/$defs/self"}},
+}
+LENDING = Shelf.of({"urn:lent": LENT})
+
+
+def takes(shape: Shape, text: bytes) -> bool:
+    """Whether the type of a shape takes a text."""
+    try:
+        msgspec.json.decode(text, type=type_of(shape))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
+
+
+NAMES = st.sampled_from(["a", "b", "from", "_c", "$ref", ""])
+TYPES = st.sampled_from(
+    ["array", "boolean", "integer", "null", "number", "object", "string", ["object", "null"]]
+)
+SCHEMAS = st.recursive(
+    st.one_of(
+        st.booleans(),
+        st.fixed_dictionaries({"type": TYPES}),
+        st.sampled_from(
+            [
+                *({}, {"const": "ab"}, {"const": 5}, {"minimum": 2}, {"minLength": 2}),
+                *({"enum": ["a", None]}, {"not": {"type": "string"}}, {"x-code": "c"}),
+                *({"pattern": "^[^b]*$"}, {"pattern": "(a|b)"}, {"pattern": "a[-]?"}),
+                *({"format": "email"}, {"$ref": "urn:lent#/$defs/named%20one"}, {"title": "t"}),
+                *({"$ref": "#/nowhere"}, {"$ref": "urn:lent#/$defs/self"}, {"maximum": 3}),
+                *({"type": "string", "const": "ab", "minLength": 3}, {"minimum": 1.5}),
+            ]
+        ),
+    ),
+    lambda inner: st.one_of(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "properties": st.dictionaries(NAMES, inner, max_size=3),
+                "required": st.lists(NAMES, max_size=2, unique=True),
+                "additionalProperties": inner,
+                "type": TYPES,
+            },
+        ),
+        st.fixed_dictionaries({"items": inner}, optional={"type": TYPES}),
+        st.fixed_dictionaries({"allOf": st.lists(inner, min_size=1, max_size=3)}),
+    ),
+    max_leaves=6,
+)
+VALUES = st.recursive(
+    st.sampled_from([None, True, 0, 1, 2, 3, 2.5, 1e300, "", "a", "ab", "b\n", "abc", "\u00e9"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=3_000, deadline=None)
+@example({"pattern": "^[^b]*$"}, "a\n")
+@example({"pattern": "^[^b]*$", "type": "string"}, "ab")
+@example({"minimum": 2, "type": "integer"}, 10**30)
+@example({"properties": {"a": {}}, "additionalProperties": False}, {"a": 1, "b": 2})
+@example({"additionalProperties": {"type": "string"}, "required": ["a"]}, {"b": "a"})
+@example({"allOf": [{"properties": {"a": True}}, {"additionalProperties": False}]}, {"a": 1})
+@given(schema=SCHEMAS, value=VALUES)
+def test_what_the_type_takes_the_schema_takes(schema: Any, value: Any) -> None:
+    """So does what its closed type takes. The reverse is wished for, and not promised."""
+    wrapped = {"allOf": [schema]}
+    try:
+        text = orjson.dumps(value)
+    except TypeError:
+        text = str(value).encode()
+    shape = shape_of(wrapped, LENDING.documents)
+
+    if takes(shape, text) or takes(closed(shape), text):
+        try:
+            checker = Checker(wrapped, LENDING)
+        except ValueError:  # a reference to what is not there, in a part that nobody asked for
+            return
+        assert checker.accepts(value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "expected"),
+    [
+        ({"type": "string"}, b'"a"', True),
+        ({"type": ["string", "null"]}, b"null", True),
+        ({"type": "number", "minimum": 0}, b"0", True),
+        ({"type": "number", "minimum": 0}, b"-1", False),
+        ({"type": "integer"}, b"1.5", False),
+        ({"type": "array", "items": {"type": "boolean"}}, b"[true]", True),
+        ({"type": "array", "items": {"type": "boolean"}}, b"[1]", False),
+        ({"properties": {"from": {"const": "x"}}}, b'{"from":"x","y":1}', True),
+        ({"properties": {"from": {"const": "x"}}}, b'{"from":"y"}', False),
+        ({"required": ["a"]}, b'{"a":null}', True),
+        ({"required": ["a"]}, b"{}", False),
+        ({"required": ["a"]}, b"5", True),
+        ({"additionalProperties": {"type": "string"}}, b'{"a":"b"}', True),
+        ({"additionalProperties": {"type": "string"}}, b'{"a":1}', False),
+        ({"properties": {"a": {}}, "additionalProperties": False}, b'{"a":1}', True),
+        ({"properties": {"a": {}}, "additionalProperties": False}, b'{"b":1}', False),
+        ({"$ref": "urn:lent#/$defs/named%20one"}, b'"ab"', True),
+        ({"$ref": "urn:lent#/$defs/named%20one"}, b'"a"', False),
+        ({"$ref": "urn:lent#/$defs/self"}, b'"a"', False),
+        ({"type": "string", "pattern": "^[^@]+$"}, b'"a"', True),
+        ({"type": "string", "pattern": "^[^@]+$"}, b'"a@"', False),
+        ({"type": "string", "pattern": "^[^@\n]+$"}, b'"a\\n"', False),
+        ({"pattern": "^[^@]+$"}, b'"a"', False),
+        ({"pattern": "^\\d$"}, b'"1"', False),
+        ({"oneOf": [{}]}, b'"a"', False),
+    ],
+)
+def test_what_is_taken(schema: Any, text: bytes, expected: bool) -> None:
+    """Also fields that Python has no names for; where words fail, nothing."""
+    assert expected == takes(shape_of(schema, LENDING.documents), text)
+
+
+def test_two_shapes_together() -> None:
+    """They take what both take."""
+    one = shape_of({"type": ["string", "null"]}, {})
+
+    assert ANY & one == one == one & ANY
+    assert not (NOTHING & one).kinds
+    assert {"null"} == (one & shape_of({"type": ["null", "object"]}, {})).kinds
+
+
+def test_closed() -> None:
+    """Nothing passes that the shape does not name, at any depth."""
+    schema = {"properties": {"a": {"type": "object", "properties": {"b": {"type": "number"}}}}}
+    type_ = type_of(closed(shape_of({"type": "object"} | schema, {})))
+
+    assert 1.0 == msgspec.json.decode(b'{"a":{"b":1}}', type=type_).a.b
+    for text in (b'{"a":{"c":1}}', b'{"c":1}'):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(text, type=type_)
