@@ -33,6 +33,11 @@ def key_of(source: str, event: Mapping[str, Any]) -> bytes:
     only a userId (facts, 1.12 point 13), so the reverse would scatter one person over lanes.
     """
     person = event.get("userId") or event.get("anonymousId") or event.get("messageId") or ""
+    return key_with(source, person)
+
+
+def key_with(source: str, person: str) -> bytes:
+    """The same, by the person's id."""
     return f"{source}\x00{person}".encode()
 
 
@@ -44,14 +49,25 @@ def name_of(event: Mapping[str, Any]) -> str:
 
 def entry_of(source: str, event: Mapping[str, Any], received_at: float) -> Entry:
     """The entry of an accepted event (`schemas/record.json`); `received_at` in epoch seconds."""
-    type_, name, told = _kind_of(event["type"], name_of(event), source)
+    return entry_with(
+        dumps(event),
+        key_of(source, event),
+        source,
+        event["type"],
+        name_of(event),
+        event["messageId"],
+        received_at,
+    )
+
+
+def entry_with(
+    value: bytes, key: bytes, source: str, type_: str, name: str, id_: str, received_at: float
+) -> Entry:
+    """The same, of an event that is rendered already, from what its headers say."""
+    kind, called, told = _kind_of(type_, name, source)
     at = _at(int(received_at * 1000))
     # By place, which takes half the time of names.
-    return Entry(
-        key_of(source, event),
-        dumps(event),
-        (_VERSION, ("id", event["messageId"].encode()), type_, name, told, at),
-    )
+    return Entry(key, value, (_VERSION, ("id", id_.encode()), kind, called, told, at))
 
 
 def _kind_of(type_: str, name: str, source: str) -> Headers:

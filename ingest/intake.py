@@ -16,6 +16,7 @@ from ingest.errors import REFUSALS, SUCCESS, Answer, accept, refuse
 from ingest.happenings import Happenings
 from ingest.keeping import Keeping, Ticket
 from ingest.pixel import event_of, key_of
+from ingest.plain import Plain, Request, request_of
 from ingest.receive import Body
 from ingest.rejected import Rejected, told_library, whole
 from ingest.settings import Compat
@@ -47,6 +48,17 @@ class Call(NamedTuple):
     retries: int = 0
 
 
+class _Asked(NamedTuple):
+    """What a body asks: its write key, its items, and either way to them, or why there is none."""
+
+    key: Any
+    items: Sequence[Any] = ()
+    envelope: Envelope = Envelope(())
+    plain: Request | None = None
+    fault: str = ""
+    detail: str = ""
+
+
 Tell = Callable[[Answer], None]
 
 Decided = Answer | tuple[Ticket, Answer]
@@ -71,6 +83,7 @@ class Intake:
     ) -> None:
         self._sources = sources
         self._rules = rules
+        self._plain = Plain(rules.schemas, rules.proxies)
         self._keeping = keeping
         self._happenings = happenings
         self._clock = clock
@@ -96,30 +109,27 @@ class Intake:
 
     def decided(self, call: Call, body: Body, stay: Stay) -> Decided:
         """What a POST comes to, by its body; a ticket must be begun."""
-        parsed: Any = None
-        fault, detail = body.fault, ""
-        if not fault:
-            try:
-                parsed = parse(body.text)
-            except Malformed as error:
-                fault, detail = "malformed_json", str(error)
-            else:
-                if not isinstance(parsed, dict):
-                    fault, detail = "malformed_json", "must be an object"
+        asked = _read(call.type, body)
         key = key_in_header(call.authorization)
         if key is None:
-            told = parsed.get("writeKey") if not fault else key_in_text(body.text)
-            key = told.strip() if isinstance(told, str) else ""
+            key = asked.key.strip() if isinstance(asked.key, str) else ""
         source = self._sources.find(key)
         if source is None:
             # With a body that nobody can read the fault is the body's; Segment says so first, too.
-            return self._nobody(key, fault if fault != "body_too_large" or not key else "", detail)
+            fault = asked.fault if asked.fault != "body_too_large" or not key else ""
+            return self._nobody(key, fault, asked.detail)
         self._happenings.received(source.name, body.size, retried=call.retries > 0)
-        if fault:
-            return self._broken(source, body.text, fault, detail, stay)
-        size = len(body.text)
-        envelope = single(parsed, size) if call.type else batch(parsed, body.text)
-        return self._items(source, call, envelope, body, stay)
+        put_off = self._put_off(source, max(1, len(asked.items)))
+        if put_off:
+            return put_off
+        if asked.plain is not None:
+            decided = self._plainly(source, call, asked.plain, stay)
+            if decided is not None:
+                return decided
+            asked = _parsed(call.type, body.text)
+        if asked.fault:
+            return self._broken(source, body.text, asked.fault, asked.detail, stay)
+        return self._items(source, call, asked.envelope, body, stay)
 
     def _decided_address(self, call: Call, query: str, stay: Stay) -> Decided:
         text = query.encode("utf-8", "replace")
@@ -134,6 +144,9 @@ class Intake:
         if source is None:
             return self._nobody(key, "malformed_json" if fault else "", fault)
         self._happenings.received(source.name, len(text), retried=False)
+        put_off = self._put_off(source, 1)
+        if put_off:
+            return put_off
         if fault:
             without = text.replace(key.encode(), b"")
             return self._broken(source, without, "malformed_json", fault, stay)
@@ -141,9 +154,6 @@ class Intake:
 
     def _broken(self, source: Source, text: bytes, code: str, detail: str, stay: Stay) -> Decided:
         """Refuse what nobody can read, and keep it as it came."""
-        put_off = self._put_off(source, 1)
-        if put_off:
-            return put_off
         ticket = self._refusing(source, [whole(code, text, detail)], stay)
         return ticket, refuse(code, detail)
 
@@ -170,9 +180,6 @@ class Intake:
         self, source: Source, call: Call, envelope: Envelope, body: Body, stay: Stay
     ) -> Decided:
         items = envelope.items
-        put_off = self._put_off(source, max(1, len(items)))
-        if put_off:
-            return put_off
         code = _refused_as_whole(source, call, items)
         if code:
             if 0 < len(items) <= LISTED:
@@ -196,6 +203,24 @@ class Intake:
         _charge(ticket)
         return ticket, _answer(source, refused, len(items))
 
+    def _plainly(self, source: Source, call: Call, request: Request, stay: Stay) -> Decided | None:
+        """Keep a request whose events are all plain; None when they are not, or may not be kept."""
+        if source.plan is not None or _refused_as_whole(source, call, request.items):
+            return None
+        now = self._clock.now()
+        receipt = _receipt(call, now)
+        correct = source.settings.correct_clocks
+        kept = self._plain.kept(request, source.name, receipt, now, correct=correct)
+        if kept is None:
+            return None
+        ticket = self._keeping.ticket(source.name, stay)
+        is_new = self._keeping.is_new
+        for entry, type_, given_id, late in kept:
+            if is_new(ticket, given_id):
+                ticket.add(entry, type_, late)
+        _charge(ticket)
+        return ticket, SUCCESS
+
     def _judged(
         self, ticket: Ticket, source: Source, call: Call, envelope: Envelope, now: float
     ) -> list[Rejected]:
@@ -203,8 +228,7 @@ class Intake:
 
         One event after the other goes all the way: what it was parsed into is at hand only once.
         """
-        at = int(now * 1_000)
-        receipt = Receipt(at, iso_of(at), call.retries > 0, call.connection)
+        receipt = _receipt(call, now)
         judge, is_new, too_large = self._rules.judge, self._keeping.is_new, envelope.too_large
         refused: list[Rejected] = []
         for index, item in enumerate(envelope.items):
@@ -215,8 +239,9 @@ class Intake:
                 found = judge(item, call.type, envelope, source, receipt)
             if isinstance(found, Rejection):
                 refused.append(Rejected(found, index, item))
-            elif is_new(ticket, found):
-                ticket.add(entry_of(source.name, found.event, now), found)
+            elif is_new(ticket, found.event["messageId"] if found.given_id else ""):
+                entry = entry_of(source.name, found.event, now)
+                ticket.add(entry, found.event["type"], found.late)
                 if found.reported:
                     self._happenings.violated(source.name, found.reported)
         return refused
@@ -250,6 +275,32 @@ class Intake:
             final = REFUSALS[failure].status == 400
             answer = refuse(failure) if final else refuse(failure, retry_after=again)
         tell(answer)
+
+
+def _read(type_: str | None, body: Body) -> _Asked:
+    """What the body says, parsed only if its events are not plain at first sight."""
+    if body.fault:
+        return _Asked(key_in_text(body.text), fault=body.fault)
+    request = request_of(type_, body.text)
+    if request is None:
+        return _parsed(type_, body.text)
+    return _Asked(request.key, request.items, plain=request)
+
+
+def _parsed(type_: str | None, text: bytes) -> _Asked:
+    try:
+        parsed = parse(text)
+    except Malformed as error:
+        return _Asked(key_in_text(text), fault="malformed_json", detail=str(error))
+    if not isinstance(parsed, dict):
+        return _Asked(key_in_text(text), fault="malformed_json", detail="must be an object")
+    envelope = single(parsed, len(text)) if type_ else batch(parsed, text)
+    return _Asked(parsed.get("writeKey"), envelope.items, envelope=envelope)
+
+
+def _receipt(call: Call, now: float) -> Receipt:
+    at = int(now * 1_000)
+    return Receipt(at, iso_of(at), call.retries > 0, call.connection)
 
 
 def _refused_as_whole(source: Source, call: Call, items: Sequence[Any]) -> str:

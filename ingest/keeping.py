@@ -22,7 +22,6 @@ from ingest.admission import Stay
 from ingest.dedupe import Known, Seen, digest_of
 from ingest.happenings import Happenings
 from ingest.spool import SpoolFull
-from ingest.validate import Valid
 
 Hear = Callable[[str], None]
 """Is told once that all of a ticket is durable, by nothing, or the code of why it is not."""
@@ -58,11 +57,11 @@ class Ticket:
     late: int = 0
     duplicates: int = 0
 
-    def add(self, entry: Entry, found: Valid) -> None:
+    def add(self, entry: Entry, type_: str, late: bool) -> None:
         """An event that is to be kept."""
         self.events.append(entry)
-        self.types.append(found.event["type"])
-        self.late += found.late
+        self.types.append(type_)
+        self.late += late
 
     def promised(self) -> asyncio.Future[bool]:
         """Whether its events are durable, for who brings one of them again meanwhile."""
@@ -100,11 +99,12 @@ class Keeping:
         """An empty one."""
         return Ticket(source, stay)
 
-    def is_new(self, ticket: Ticket, found: Valid) -> bool:
-        """Whether this event is the first with its id; then the id is the ticket's."""
-        if not found.given_id:
+    def is_new(self, ticket: Ticket, given_id: str) -> bool:
+        """Whether an event is the first with its id, if it was given one; then the id is the
+        ticket's."""
+        if not given_id:
             return True
-        digest = digest_of(ticket.source, found.event["messageId"])
+        digest = digest_of(ticket.source, given_id)
         held = self._seen.reserve(digest, ticket)
         if held is None:
             ticket.digests.append(digest)

@@ -40,6 +40,17 @@ def parse(text: bytes) -> Any:
     return value
 
 
+def sound(text: bytes) -> bool:
+    """Whether `parse` would take a JSON text as it is, of which msgspec has skipped values: those
+    may be too deep, or numbers beyond a double.
+    """
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return len(text) <= 2 * DEPTH or _openings(text) <= DEPTH
+
+
 def depth_of(value: Any) -> int:
     """How many objects and lists are around the innermost value."""
     depth = 0

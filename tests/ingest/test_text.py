@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.text import DEPTH, Malformed, depth_of, parse
+from ingest.text import DEPTH, Malformed, depth_of, parse, sound
 
 
 def nested(levels: int) -> bytes:
@@ -76,3 +76,19 @@ def test_bytes_are_json_or_malformed(text: bytes) -> None:
     """Nothing else is raised."""
     with contextlib.suppress(Malformed):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b'{"a":[1e300,"1e999"]}', True),
+        (b'{"a":1e999}', False),
+        (b"1" * 400, False),
+        (b'{"a":"\xff"}', False),
+        (b'[%b,"%b"]' % (nested(900), b"x" * 3_000), True),
+        (b"[" * DEPTH + nested(1) + b"]" * DEPTH, False),
+    ],
+)
+def test_what_is_sound(text: bytes, expected: bool) -> None:
+    """What any reader can parse."""
+    assert expected == sound(text)
