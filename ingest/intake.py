@@ -51,7 +51,7 @@ class Call(NamedTuple):
 class _Asked(NamedTuple):
     """What a body asks: its write key, its items, and either way to them, or why there is none."""
 
-    key: Any
+    key: Any = None
     items: Sequence[Any] = ()
     envelope: Envelope = Envelope(())
     plain: Request | None = None
@@ -112,7 +112,8 @@ class Intake:
         asked = _read(call.type, body)
         key = key_in_header(call.authorization)
         if key is None:
-            key = asked.key.strip() if isinstance(asked.key, str) else ""
+            told = key_in_text(body.text) if asked.fault else asked.key
+            key = told.strip() if isinstance(told, str) else ""
         source = self._sources.find(key)
         if source is None:
             # With a body that nobody can read the fault is the body's; Segment says so first, too.
@@ -280,7 +281,7 @@ class Intake:
 def _read(type_: str | None, body: Body) -> _Asked:
     """What the body says, parsed only if its events are not plain at first sight."""
     if body.fault:
-        return _Asked(key_in_text(body.text), fault=body.fault)
+        return _Asked(fault=body.fault)
     request = request_of(type_, body.text)
     if request is None:
         return _parsed(type_, body.text)
@@ -291,9 +292,9 @@ def _parsed(type_: str | None, text: bytes) -> _Asked:
     try:
         parsed = parse(text)
     except Malformed as error:
-        return _Asked(key_in_text(text), fault="malformed_json", detail=str(error))
+        return _Asked(fault="malformed_json", detail=str(error))
     if not isinstance(parsed, dict):
-        return _Asked(key_in_text(text), fault="malformed_json", detail="must be an object")
+        return _Asked(fault="malformed_json", detail="must be an object")
     envelope = single(parsed, len(text)) if type_ else batch(parsed, text)
     return _Asked(parsed.get("writeKey"), envelope.items, envelope=envelope)
 

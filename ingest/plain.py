@@ -118,10 +118,8 @@ def request_of(type_: str | None, text: bytes) -> Request | None:
         item = _single(text)
     except REFUSING:
         return None
-    if len(text) > EVENT_BYTES:
-        return None
     item.type = type_
-    return Request([item], text, "", item.write_key)
+    return Request([item], text, "", item.write_key) if len(text) <= EVENT_BYTES else None
 
 
 class Plain:
@@ -145,7 +143,7 @@ class Plain:
             if len(request.items) == 1:
                 return [self._one(request, source, receipt, now, correct)]
             self._judge(request, receipt.connection)
-        except (Unplain, orjson.JSONDecodeError, *REFUSING):
+        except (Unplain, *REFUSING):
             return None
         items = request.items
         ids = [item.message_id for item in items]
@@ -163,6 +161,8 @@ class Plain:
     ) -> Kept:
         """The same for a single event: lists would cost more than they bring."""
         (item,) = request.items
+        if len(request.text) > EVENT_BYTES:
+            _weigh(request)
         parts = self._parts_of(item)
         own, text = _own_of(item), _text_of(item)
         parts.own(own)
@@ -256,7 +256,8 @@ def _meets_contract(item: Item) -> bool:
 
 def _is_object(part: Raw) -> bool:
     """Whether it is an object, and one that nobody would change."""
-    value = orjson.loads(memoryview(part))
+    text = bytes(part)
+    value = orjson.loads(text) if sound(text) else None
     return isinstance(value, dict) and "all" not in value  # analytics-go's word for `All`
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 DEPTH: Final = 1_000
+_DEEP: Final = DEPTH - 3  # of a part, in an event, in a list, in a batch
 _BOM: Final = b"\xef\xbb\xbf"
 
 _ESCAPES: Final = re.compile(
@@ -41,14 +42,14 @@ def parse(text: bytes) -> Any:
 
 
 def sound(text: bytes) -> bool:
-    """Whether `parse` would take a JSON text as it is, of which msgspec has skipped values: those
-    may be too deep, or numbers beyond a double.
+    """Whether `parse` would take a part of an event as it is, of which msgspec has skipped values:
+    those may be too deep, numbers beyond a double, or no UTF-8.
     """
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
         return False
-    return len(text) <= 2 * DEPTH or _openings(text) <= DEPTH
+    return len(text) <= 2 * _DEEP or _openings(text) <= _DEEP
 
 
 def depth_of(value: Any) -> int:

@@ -201,6 +201,10 @@ def text_of(properties: bytes) -> bytes:
         text_of(b'{"a":1e999}'),
         text_of(b'{"a":[%b]}' % (b"1" * 400)),
         text_of(b'{"a":%b}' % (b"[" * DEPTH + b"]" * DEPTH)),
+        text_of(b'{"a":%b}' % (b"[" * (DEPTH - 3) + b"]" * (DEPTH - 3))),
+        text_of(b"{}").replace(
+            b'"properties":{}', b'"_metadata":{"a":%b}' % (b"[" * 1_022 + b"]" * 1_022)
+        ),
         text_of(b'{"a":"\xff"}'),
         text_of(b'{"\xed\xa0\x80":1}'),
         text_of(b'{"a":"\\ud800"}'),
@@ -225,6 +229,15 @@ def test_what_a_reader_might_not_parse_goes_the_long_way(text: bytes) -> None:
     assert None is not kept("track", text_of(b"{}"))
 
 
+def test_depth() -> None:
+    """Some hundreds of levels are plain; where msgspec ends depends on Python's own stack."""
+    levels = 500
+    text = text_of(b'{"a":%b}' % (b"[" * levels + b"]" * levels))
+
+    assert assert_the_same("track", text)
+    assert assert_the_same(None, b'{"batch":[%b]}' % text)
+
+
 @pytest.mark.parametrize(
     "more", [b'"context":{}', b'"integrations":{}', b'"sentAt":5', b'"writeKey":5']
 )
@@ -247,10 +260,12 @@ def test_large_events_go_the_long_way(count: int) -> None:
     wide = spread % (b"u" * (EVENT_BYTES + 1 - len(spread) + 2))
 
     assert assert_the_same("track", fits)
+    assert assert_the_same(None, b'{"batch":[%b]}' % fits)
     assert assert_the_same(None, b'{"batch":[%b]}' % b",".join([*small, fits]))
     for one in (large, wide):
         assert EVENT_BYTES + 1 == len(one)
         assert None is kept("track", one)
+        assert None is kept(None, b'{"batch":[%b]}' % one)
         text = b'{"batch":[%b]}' % b",".join([*small, one])
         assert BATCH_BYTES > len(text)
         assert None is kept(None, text)
