@@ -13,8 +13,9 @@ from ingest.admission import Room, Stay
 from ingest.errors import SUCCESS, Answer, refuse
 from ingest.happenings import Happenings
 from ingest.heads import call_of, cors, preflight, text_of
-from ingest.intake import Call, Intake
+from ingest.intake import Intake
 from ingest.paths import Path, path_of
+from ingest.post import Call
 from ingest.prepared import prepared
 from ingest.receive import Crowded, Gone, Late, Patience, receive
 from ingest.settings import Ingest

@@ -58,7 +58,7 @@ class Connection(web.RequestHandler):
         if self._listens():
             self._again = self._framing.again(data)
             if self._again is not None:
-                self._loop.call_soon(self._go_on)
+                self._go_on()
                 return
         self._heard = True
         before = self._request_count
@@ -153,7 +153,7 @@ class Connection(web.RequestHandler):
             (ask, body), self._again = self._again, None
             self._answering = self._request_in_progress = True
             self._server.requests_count += 1
-            self._server.fast_path.take(ask, body, self._answered)
+            self._server.fast_path.gather(ask, body, self._answered)
         elif self._messages and (self._buffer_paused or not self._goes_fast()):
             waiter.set_result(None)
 

@@ -9,8 +9,8 @@ from aiohttp import hdrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ingest.enrich import Connection
-from ingest.intake import Call
 from ingest.paths import Path
+from ingest.post import Call
 
 Headers = tuple[tuple[str, str], ...]
 """Of an answer: names and values."""

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from hub.clock import Clock
 from hub.event import entry_of
 from ingest.admission import Stay, Turn
-from ingest.enrich import Connection
-from ingest.envelope import BATCH_EVENTS, Envelope, batch, single
+from ingest.envelope import BATCH_EVENTS, Envelope, single
 from ingest.errors import REFUSALS, SUCCESS, Answer, accept, refuse
 from ingest.happenings import Happenings
 from ingest.keeping import Keeping, Ticket
 from ingest.pixel import event_of, key_of
-from ingest.plain import Plain, Request, request_of
+from ingest.plain import Plain, Submission
+from ingest.post import UNDECIDED, Call, Decided, Post, asked_by, parsed_by
 from ingest.receive import Body
 from ingest.rejected import Rejected, told_library, whole
 from ingest.settings import Compat
 from ingest.sources import SHORTEST_KEY, Source, Sources, key_in_header, key_in_text
-from ingest.text import Malformed, parse
+from ingest.text import Malformed
 from ingest.timestamps import iso_of
 from ingest.validate import Receipt, Rejection, Rules, Valid
 
@@ -38,31 +38,7 @@ ENTRY_BYTES: Final = 1_024
 """What an entry takes beside its value: its key, its headers, and what Python adds."""
 
 
-class Call(NamedTuple):
-    """A request as far as it matters here. `type`: what the path says; None for a batch."""
-
-    type: str | None
-    connection: Connection
-    authorization: str | None = None
-    origin: str | None = None
-    retries: int = 0
-
-
-class _Asked(NamedTuple):
-    """What a body asks: its write key, its items, and either way to them, or why there is none."""
-
-    key: Any = None
-    items: Sequence[Any] = ()
-    envelope: Envelope = Envelope(())
-    plain: Request | None = None
-    fault: str = ""
-    detail: str = ""
-
-
 Tell = Callable[[Answer], None]
-
-Decided = Answer | tuple[Ticket, Answer]
-"""What to answer at once; or what to keep first, and what to answer then."""
 
 
 class Intake:
@@ -101,16 +77,35 @@ class Intake:
 
     async def take(self, call: Call, body: Body, stay: Stay) -> Answer:
         """Answer a POST by its body."""
-        return await self._kept(self.decided(call, body, stay))
+        post = Post(call, body, stay)
+        self.decide([post])
+        return await self._kept(post.decided)
 
     async def take_address(self, call: Call, query: str, stay: Stay) -> None:
         """Take an event that came in an address; nobody reads the answer."""
         await self._kept(self._decided_address(call, query, stay))
 
-    def decided(self, call: Call, body: Body, stay: Stay) -> Decided:
-        """What a POST comes to, by its body; a ticket must be begun."""
-        asked = _read(call.type, body)
-        key = key_in_header(call.authorization)
+    def decide(self, posts: Sequence[Post]) -> None:
+        """Say of each POST what it comes to; a ticket must be begun.
+
+        All of them take a step before any takes the next one, as plain events do. When a fault of
+        ours is raised, who is not decided may be tried again.
+        """
+        for post in posts:
+            post.asked = asked_by(post.call.type, post.body)
+        for post in posts:
+            if post.source is None:
+                self._admit(post)
+        if plain := [post for post in posts if _may_be_plain(post)]:
+            self._decide_plainly(plain)
+        for post in posts:
+            if post.decided is UNDECIDED:
+                post.decided = self._decided_parsed(post)
+
+    def _admit(self, post: Post) -> None:
+        """Find out whose the POST is, and whether it is its turn."""
+        asked, body = post.asked, post.body
+        key = key_in_header(post.call.authorization)
         if key is None:
             told = key_in_text(body.text) if asked.fault else asked.key
             key = told.strip() if isinstance(told, str) else ""
@@ -118,16 +113,46 @@ class Intake:
         if source is None:
             # With a body that nobody can read the fault is the body's; Segment says so first, too.
             fault = asked.fault if asked.fault != "body_too_large" or not key else ""
-            return self._nobody(key, fault, asked.detail)
-        self._happenings.received(source.name, body.size, retried=call.retries > 0)
-        put_off = self._put_off(source, max(1, len(asked.items)))
-        if put_off:
-            return put_off
-        if asked.plain is not None:
-            decided = self._plainly(source, call, asked.plain, stay)
-            if decided is not None:
-                return decided
-            asked = _parsed(call.type, body.text)
+            post.decided = self._nobody(key, fault, asked.detail)
+        else:
+            post.source = source
+            self._happenings.received(source.name, body.size, retried=post.call.retries > 0)
+            put_off = self._put_off(source, max(1, len(asked.items)))
+            if put_off:
+                post.decided = put_off
+
+    def _decide_plainly(self, posts: Sequence[Post]) -> None:
+        """Decide those whose events are all plain."""
+        now = self._clock.now()
+        at = int(now * 1_000)
+        iso = iso_of(at)
+        submissions = [
+            Submission(
+                request,
+                source.name,
+                Receipt(at, iso, post.call.retries > 0, post.call.connection),
+                source.settings.correct_clocks,
+            )
+            for post in posts
+            if (request := post.asked.plain) and (source := post.source)
+        ]
+        judged = self._plain.judge(submissions, now)
+        is_new = self._keeping.is_new
+        for post, told, events in zip(posts, submissions, judged, strict=True):
+            if events is not None:
+                ticket = self._keeping.ticket(told.source, post.stay)
+                for one in events:
+                    if is_new(ticket, one.given_id):
+                        ticket.add(one.entry, one.item.type, one.late)
+                _charge(ticket)
+                post.decided = ticket, SUCCESS
+
+    def _decided_parsed(self, post: Post) -> Decided:
+        """What a POST comes to when not all of its events are plain."""
+        call, body, stay, source = post.call, post.body, post.stay, post.source
+        asked = post.asked if post.asked.plain is None else parsed_by(call.type, body.text)
+        if source is None:
+            raise AssertionError("who is nobody's is decided already")
         if asked.fault:
             return self._broken(source, body.text, asked.fault, asked.detail, stay)
         return self._items(source, call, asked.envelope, body, stay)
@@ -204,47 +229,30 @@ class Intake:
         _charge(ticket)
         return ticket, _answer(source, refused, len(items))
 
-    def _plainly(self, source: Source, call: Call, request: Request, stay: Stay) -> Decided | None:
-        """Keep a request whose events are all plain; None when they are not, or may not be kept."""
-        if source.plan is not None or _refused_as_whole(source, call, request.items):
-            return None
-        now = self._clock.now()
-        receipt = _receipt(call, now)
-        correct = source.settings.correct_clocks
-        kept = self._plain.kept(request, source.name, receipt, now, correct=correct)
-        if kept is None:
-            return None
-        ticket = self._keeping.ticket(source.name, stay)
-        is_new = self._keeping.is_new
-        for entry, type_, given_id, late in kept:
-            if is_new(ticket, given_id):
-                ticket.add(entry, type_, late)
-        _charge(ticket)
-        return ticket, SUCCESS
-
     def _judged(
         self, ticket: Ticket, source: Source, call: Call, envelope: Envelope, now: float
     ) -> list[Rejected]:
         """Judge each event, and put into the ticket what is valid; returns what is not.
 
-        One event after the other goes all the way: what it was parsed into is at hand only once.
+        All are judged before any is rendered, as plain events go through their stages.
         """
         receipt = _receipt(call, now)
         judge, is_new, too_large = self._rules.judge, self._keeping.is_new, envelope.too_large
         refused: list[Rejected] = []
-        for index, item in enumerate(envelope.items):
-            found: Valid | Rejection
-            if index in too_large:
-                found = Rejection("event_too_large", REFUSALS["event_too_large"].message)
-            else:
-                found = judge(item, call.type, envelope, source, receipt)
-            if isinstance(found, Rejection):
-                refused.append(Rejected(found, index, item))
-            elif is_new(ticket, found.event["messageId"] if found.given_id else ""):
-                entry = entry_of(source.name, found.event, now)
-                ticket.add(entry, found.event["type"], found.late)
-                if found.reported:
-                    self._happenings.violated(source.name, found.reported)
+        found: list[Valid | Rejection] = [
+            Rejection("event_too_large", REFUSALS["event_too_large"].message)
+            if index in too_large
+            else judge(item, call.type, envelope, source, receipt)
+            for index, item in enumerate(envelope.items)
+        ]
+        for index, one in enumerate(found):
+            if isinstance(one, Rejection):
+                refused.append(Rejected(one, index, envelope.items[index]))
+            elif is_new(ticket, one.event["messageId"] if one.given_id else ""):
+                entry = entry_of(source.name, one.event, now)
+                ticket.add(entry, one.event["type"], one.late)
+                if one.reported:
+                    self._happenings.violated(source.name, one.reported)
         return refused
 
     def _refusing(
@@ -278,25 +286,15 @@ class Intake:
         tell(answer)
 
 
-def _read(type_: str | None, body: Body) -> _Asked:
-    """What the body says, parsed only if its events are not plain at first sight."""
-    if body.fault:
-        return _Asked(fault=body.fault)
-    request = request_of(type_, body.text)
-    if request is None:
-        return _parsed(type_, body.text)
-    return _Asked(request.key, request.items, plain=request)
-
-
-def _parsed(type_: str | None, text: bytes) -> _Asked:
-    try:
-        parsed = parse(text)
-    except Malformed as error:
-        return _Asked(fault="malformed_json", detail=str(error))
-    if not isinstance(parsed, dict):
-        return _Asked(fault="malformed_json", detail="must be an object")
-    envelope = single(parsed, len(text)) if type_ else batch(parsed, text)
-    return _Asked(parsed.get("writeKey"), envelope.items, envelope=envelope)
+def _may_be_plain(post: Post) -> bool:
+    asked, source = post.asked, post.source
+    return (
+        post.decided is UNDECIDED
+        and asked.plain is not None
+        and source is not None
+        and source.plan is None
+        and not _refused_as_whole(source, post.call, asked.items)
+    )
 
 
 def _receipt(call: Call, now: float) -> Receipt:

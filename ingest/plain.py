@@ -9,11 +9,12 @@ counts here. What is in any way different gets no answer, and goes the long way.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import orjson
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType, ValidationError, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from hub.event import entry_with, key_with
 from hub.log import Entry
@@ -28,6 +29,7 @@ _RESERVED: Final = "Segment Consent Preference Updated"
 """The event that `schemas/track.json` holds to more than any other."""
 
 _EMPTY: Final = b"{}"
+_NOTHING: Final = Entry(b"", b"", ())
 _LINE_FEED: Final = 0x0A
 _QUOTE: Final = 0x22
 
@@ -73,7 +75,7 @@ class _Batch(Struct, gc=False, rename="camel"):
     integrations: None = None
 
 
-class _Parts(Struct, gc=False):
+class _Split(Struct, gc=False):
     """A batch in the bytes of its events."""
 
     batch: list[Raw]
@@ -88,22 +90,37 @@ class Request(NamedTuple):
     key: str
 
 
-class Kept(NamedTuple):
-    """A plain event as the log will keep it; `given_id` when it has one of its sender's."""
+@dataclass(slots=True, eq=False)
+class Submission:
+    """A request to be judged. `plain`: whether all of its events are, as far as is known."""
 
-    entry: Entry
-    type: str
-    given_id: str
-    late: bool
+    request: Request
+    source: str
+    receipt: Receipt
+    correct: bool
+    plain: bool = True
 
 
-class Unplain(Exception):
-    """The long way has to tell."""
+class Candidate(Struct, gc=False):
+    """An event that may be plain. `own`, `text`: what was sent as its properties or traits, and as
+    its context. When it is plain, `entry` is what the log will keep, `given_id` its sender's id for
+    it, or nothing, and `late` whether its own time lies over a day back.
+    """
+
+    item: Item
+    submission: Submission
+    parts: Parts
+    own: bytes
+    text: bytes
+    context: Any = None
+    given_id: str = ""
+    late: bool = False
+    entry: Entry = _NOTHING
 
 
 _single: Final = msgspec.json.Decoder(Item).decode
 _batch: Final = msgspec.json.Decoder(_Batch).decode
-_split: Final = msgspec.json.Decoder(_Parts).decode
+_split: Final = msgspec.json.Decoder(_Split).decode
 _rendered: Final = msgspec.json.Encoder().encode
 
 
@@ -135,91 +152,85 @@ class Plain:
         for type_ in OWN:  # to make them takes some 10 ms: not while somebody waits
             self._parts(type_, None)
 
-    def kept(
-        self, request: Request, source: str, receipt: Receipt, now: float, *, correct: bool
-    ) -> Sequence[Kept] | None:
-        """The events as the log will keep them; None when one of them is not plain."""
-        try:
-            if len(request.items) == 1:
-                return [self._one(request, source, receipt, now, correct)]
-            self._judge(request, receipt.connection)
-        except (Unplain, *REFUSING):
-            return None
-        items = request.items
-        ids = [item.message_id for item in items]
-        lates = [_date(item, request.sent_at, receipt, correct) for item in items]
-        for item in items:
-            _sign(item, source)
-        values = [_rendered(item) for item in items]
-        return [
-            Kept(_entry_of(item, value, source, now), item.type, given_id, late)
-            for item, value, given_id, late in zip(items, values, ids, lates, strict=True)
+    def judge(
+        self, submissions: Sequence[Submission], now: float
+    ) -> Sequence[Sequence[Candidate] | None]:
+        """The events of each request as the log will keep them; None when one is not plain."""
+        if len(submissions) == 1 and len(submissions[0].request.items) == 1:
+            return [self._judge_alone(submissions[0], now)]
+        of_each = [self._candidates(one) for one in submissions]
+        found = [one for some in of_each for one in some]
+        found = [one for one in found if one.submission.plain and _holds(one)]
+        found = [one for one in found if one.submission.plain and _is_sound(one)]
+        found = [one for one in found if one.submission.plain and _has_context(one)]
+        found = [one for one in found if one.submission.plain and self._is_enriched(one)]
+        for one in found:
+            _date(one)
+        for one in found:
+            _sign(one)
+        values = [_rendered(one.item) for one in found]
+        for one, value in zip(found, values, strict=True):
+            one.entry = _entry_of(one.item, value, now)
+        return [some if one.plain else None for one, some in zip(submissions, of_each, strict=True)]
+
+    def _candidates(self, submission: Submission) -> list[Candidate]:
+        """Its events, if each meets the contract of its type, and none is too large."""
+        request = submission.request
+        found = [
+            Candidate(item, submission, parts, _own_of(item), _text_of(item))
+            for item in request.items
+            if (parts := self._parts_of(item)) is not None
         ]
+        fit = len(found) == len(request.items)
+        if fit and len(request.text) > EVENT_BYTES:
+            # Most batches need no look at the size of each event.
+            sizes = [len(one.own) + len(one.text) for one in found]
+            rest = len(request.text) - sum(sizes)
+            fit = max(sizes, default=0) + rest <= EVENT_BYTES or _fit(request.text)
+        submission.plain = fit
+        return found
 
-    def _one(
-        self, request: Request, source: str, receipt: Receipt, now: float, correct: bool
-    ) -> Kept:
-        """The same for a single event: lists would cost more than they bring."""
-        (item,) = request.items
-        if len(request.text) > EVENT_BYTES:
-            _weigh(request)
-        parts = self._parts_of(item)
-        own, text = _own_of(item), _text_of(item)
-        parts.own(own)
-        _check(own)
-        self._enrich(item, text, _context_of(parts, text), receipt.connection)
-        given_id = item.message_id
-        late = _date(item, request.sent_at, receipt, correct)
-        _sign(item, source)
-        return Kept(_entry_of(item, _rendered(item), source, now), item.type, given_id, late)
-
-    def _judge(self, request: Request, connection: Connection) -> None:
-        """Hold events against their schemas, and put into them what the connection tells. Raises
-        Unplain, and what a parser raises.
-        """
-        items = request.items
-        parts = [self._parts_of(item) for item in items]
-        owns = [_own_of(item) for item in items]
-        for one, own in zip(parts, owns, strict=True):
-            one.own(own)
-        for own in owns:
-            _check(own)
-        texts = [_text_of(item) for item in items]
-        contexts = [_context_of(one, text) for one, text in zip(parts, texts, strict=True)]
-        for item, text, context in zip(items, texts, contexts, strict=True):
-            self._enrich(item, text, context, connection)
-        # Most batches need no look at the size of each event.
-        sizes = [len(own) + len(text) for own, text in zip(owns, texts, strict=True)]
-        if sizes and max(sizes) + len(request.text) - sum(sizes) > EVENT_BYTES:
-            _weigh(request)
-
-    def _parts_of(self, item: Item) -> Parts:
-        """What schemas ask of the parts of an event that meets its contract. Raises Unplain."""
+    def _parts_of(self, item: Item) -> Parts | None:
+        """What schemas ask of the parts of an event, if it meets the contract of its type."""
         event = item.event if item.type == "track" else None
-        parts = self._parts(item.type, event) if _meets_contract(item) else None
-        if parts is None:
-            raise Unplain
-        return parts
+        return self._parts(item.type, event) if _meets_contract(item) else None
 
-    def _enrich(self, item: Item, text: bytes, context: Any, connection: Connection) -> None:
-        """Put into the event what the connection tells, as `ingest.enrich` does. Raises Unplain."""
+    def _judge_alone(self, submission: Submission, now: float) -> Sequence[Candidate] | None:
+        """The same of a single event in no company: lists would cost more than they bring."""
+        request = submission.request
+        (item,) = request.items
+        parts = self._parts_of(item)
+        if parts is None or (len(request.text) > EVENT_BYTES and not _fit(request.text)):
+            return None
+        one = Candidate(item, submission, parts, _own_of(item), _text_of(item))
+        if not (_holds(one) and _is_sound(one) and _has_context(one) and self._is_enriched(one)):
+            return None
+        _date(one)
+        _sign(one)
+        one.entry = _entry_of(item, _rendered(item), now)
+        return (one,)
+
+    def _is_enriched(self, one: Candidate) -> bool:
+        """Put into the event what the connection tells, as `ingest.enrich` does, if it can."""
+        item, context, connection = one.item, one.context, one.submission.receipt.connection
         library = context.library
         channel = channel_of((library.name or "") if library else "")
         if channel and not item.channel:
             item.channel = channel
         told = b""
         if connection.client_side or channel in ("browser", "mobile") or context.direct is True:
+            if context.ip is None or context.userAgent is None:
+                return _refuse(one)  # they would stand there twice
             told = self._told(context, connection)
         if told:
-            more = b"," + text[1:] if _QUOTE in text else b"}"
+            more = b"," + one.text[1:] if _QUOTE in one.text else b"}"
             item.context = Raw(b"{" + told + more)
         elif item.context is UNSET:
-            item.context = Raw(text)
+            item.context = Raw(one.text)
+        return True
 
     def _told(self, context: Any, connection: Connection) -> bytes:
         """The fields that the connection adds to a context."""
-        if context.ip is None or context.userAgent is None:
-            raise Unplain  # they would stand there twice
         told = []
         if context.ip is UNSET:
             address = address_of(connection.peer, connection.forwarded, self._proxies)
@@ -270,29 +281,53 @@ def _text_of(item: Item) -> bytes:
     return _EMPTY if item.context is UNSET else bytes(item.context)
 
 
-def _check(text: bytes) -> None:
-    """Raises Unplain when a reader of the record might not parse this part of it."""
-    if not sound(text):
-        raise Unplain
+def _refuse(one: Candidate) -> bool:
+    """It is not plain, and so its request is not."""
+    one.submission.plain = False
+    return False
 
 
-def _context_of(parts: Parts, text: bytes) -> Any:
-    """What the context says of itself. Raises Unplain, and what REFUSING names."""
+def _holds(one: Candidate) -> bool:
+    """Whether its properties or traits are as schemas ask."""
     try:
-        return parts.known_context(text)
-    except ValidationError:
-        _check(text)
-        return parts.context(text)
+        one.parts.own(one.own)
+    except REFUSING:
+        return _refuse(one)
+    return True
 
 
-def _weigh(request: Request) -> None:
-    """Raises Unplain when an event is larger than allowed, by its bytes as sent."""
-    if any(memoryview(one).nbytes > EVENT_BYTES for one in _split(request.text).batch):
-        raise Unplain
+def _is_sound(one: Candidate) -> bool:
+    """Whether readers of the record can parse them."""
+    return sound(one.own) or _refuse(one)
 
 
-def _date(item: Item, sent_at: str, receipt: Receipt, correct: bool) -> bool:
-    """Set the times as `ingest.validate` does; whether the event's own lies over a day back."""
+def _has_context(one: Candidate) -> bool:
+    """Whether all this is true of its context; what that says of itself is kept."""
+    try:
+        one.context = one.parts.known_context(one.text)
+    except REFUSING:
+        return _has_odd_context(one)
+    return True
+
+
+def _has_odd_context(one: Candidate) -> bool:
+    """The same of one in which there is more than schemas name."""
+    try:
+        one.context = one.parts.context(one.text)
+    except REFUSING:
+        return _refuse(one)
+    return sound(one.text) or _refuse(one)
+
+
+def _fit(text: bytes) -> bool:
+    """Whether no event of a batch is larger than allowed, by its bytes as sent."""
+    return all(memoryview(one).nbytes <= EVENT_BYTES for one in _split(text).batch)
+
+
+def _date(one: Candidate) -> None:
+    """Set the times as `ingest.validate` does."""
+    item, submission = one.item, one.submission
+    receipt = submission.receipt
     original = item.timestamp
     own = milliseconds_of(original)
     if own is None and item.original_timestamp:
@@ -300,24 +335,27 @@ def _date(item: Item, sent_at: str, receipt: Receipt, correct: bool) -> bool:
         own = milliseconds_of(original)
     item.original_timestamp = original
     if not item.sent_at:
-        item.sent_at = sent_at
+        item.sent_at = submission.request.sent_at
     sent = milliseconds_of(item.sent_at)
-    at = corrected(own, sent, receipt.received, retried=receipt.retried, correct=correct)
+    at = corrected(own, sent, receipt.received, retried=receipt.retried, correct=submission.correct)
     item.timestamp = iso_of(at)
     item.received_at = receipt.received_at
-    return receipt.received - at > LATE
+    one.late = receipt.received - at > LATE
 
 
-def _sign(item: Item, source: str) -> None:
+def _sign(one: Candidate) -> None:
     """Set what only the server says."""
+    item = one.item
+    one.given_id = item.message_id
     if not item.message_id:
         item.message_id = new_id()
-    item.source = source
+    item.source = one.submission.source
     item.version = VERSION
     item.write_key = ""
 
 
-def _entry_of(item: Item, value: bytes, source: str, now: float) -> Entry:
+def _entry_of(item: Item, value: bytes, now: float) -> Entry:
+    source = item.source
     name = item.event if item.type == "track" else item.name
     key = key_with(source, item.user_id or item.anonymous_id or item.message_id)
     return entry_with(value, key, source, item.type, name, item.message_id, now)

@@ -4,8 +4,8 @@ import pytest
 
 from ingest.enrich import Connection
 from ingest.fast_path import Ask
-from ingest.intake import Call
 from ingest.known_head import HEAD_BYTES, HEADS, Framing, KnownHead
+from ingest.post import Call
 from tests.ingest.lines import parsed
 
 ASK = Ask("single", Call("track", Connection()), (), "")

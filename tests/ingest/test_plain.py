@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from hub.event import entry_of
 from ingest.enrich import Connection
 from ingest.envelope import BATCH_BYTES, EVENT_BYTES, batch, single
 from ingest.keys import hash_of
-from ingest.plain import Kept, Plain, request_of
+from ingest.plain import Candidate, Plain, Submission, request_of
 from ingest.settings import SourceSettings
 from ingest.sources import Source
 from ingest.text import DEPTH
@@ -31,10 +32,12 @@ SOURCE = Source("shop", SourceSettings(keys=(hash_of(KEY),)))
 AT = 1_795_255_200.0
 
 
-def kept(type_: str | None, text: bytes, receipt: Receipt = RECEIPT) -> list[Kept] | None:
+def kept(type_: str | None, text: bytes, receipt: Receipt = RECEIPT) -> list[Candidate] | None:
     """What becomes of a request whose events are plain."""
     request = request_of(type_, text)
-    found = request and PLAIN.kept(request, "shop", receipt, AT, correct=True)
+    if request is None:
+        return None
+    (found,) = PLAIN.judge([Submission(request, "shop", receipt, True)], AT)
     return None if found is None else list(found)
 
 
@@ -73,7 +76,11 @@ def assert_the_same(type_: str | None, text: bytes, receipt: Receipt = RECEIPT) 
         assert valid.event == record
         assert_no_name_twice(one.entry.value)
         assert (expected.key, expected.headers) == (one.entry.key, one.entry.headers)
-        assert (valid.event["type"], given_id, valid.late) == (one.type, one.given_id, one.late)
+        assert (valid.event["type"], given_id, valid.late) == (
+            one.item.type,
+            one.given_id,
+            one.late,
+        )
         assert b"\n" not in one.entry.value
     return True
 
@@ -162,6 +169,47 @@ def test_fields_that_are_odd_together(type_: str, odd: dict[str, Any], receipt: 
     """As above."""
     item = {"messageId": "m", "userId": "u", "groupId": "g", "previousId": "p"}
     assert_all_ways(type_, item | {"type": type_, "event": "Tested"} | odd, receipt)
+
+
+TEXTS = tuple(
+    (type_, orjson.dumps(body))
+    for type_, body in (
+        ("track", track(messageId="m")),
+        ("page", track(messageId="n", context={"library": {"name": "analytics.js"}})),
+        ("track", track(messageId="o", event="Order Completed", properties={"revenue": "x"})),
+        ("track", track(messageId="p", traits={})),
+        ("track", track(messageId="q", context={"direct": True, "ip": None})),
+        (None, {"batch": []}),
+        (None, {"batch": [track(messageId="r"), track(messageId="s")], "sentAt": NOW}),
+        (None, {"batch": [track(messageId="t"), track(messageId="u", context={"direct": 1})]}),
+        (None, {"batch": [track(messageId="v"), track(messageId="w", type="?")]}),
+        (None, {"batch": [track(messageId="x", properties={"a": "x" * EVENT_BYTES})]}),
+    )
+)
+
+
+Asked = list[tuple[tuple[str | None, bytes], Receipt]]
+
+
+def submitted(asked: Asked) -> Iterator[Submission]:
+    """Requests of a source each, that differ in what they are to be judged by."""
+    for number, ((type_, text), receipt) in enumerate(asked):
+        request = request_of(type_, text)
+        assert request is not None
+        yield Submission(request, f"shop{number}", receipt, number % 2 == 0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(RECEIPTS)), max_size=8))
+def test_company_changes_nothing(asked: Asked) -> None:
+    """Requests that are judged together are judged as each alone."""
+
+    def told(events: Sequence[Candidate] | None) -> Any:
+        return events and [(one.entry, one.given_id, one.late, one.item.type) for one in events]
+
+    alone = [told(PLAIN.judge([one], AT)[0]) for one in submitted(asked)]
+
+    assert alone == [told(events) for events in PLAIN.judge(list(submitted(asked)), AT)]
 
 
 @pytest.mark.parametrize(
