@@ -93,7 +93,7 @@ class Batcher(Generic[Rider]):
         ready = [buses for buses in self._closed.values() if may_go(buses[0].action)]
         if not ready:
             return None
-        buses = min(ready, key=lambda buses: buses[0].since)
+        buses = ready[0] if len(ready) == 1 else min(ready, key=lambda buses: buses[0].since)
         bus = buses.popleft()
         if not buses:
             del self._closed[bus.action.name]

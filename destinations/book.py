@@ -106,10 +106,7 @@ class Book:
 
         Those of one partition are one line.
         """
-        by_progress: dict[Progress, list[Item]] = defaultdict(list)
-        for item in items:
-            by_progress[item.progress].append(item)
-        for progress, all_ in by_progress.items():
+        for progress, all_ in _by_progress(items):
             for first in range(0, len(all_), LINES):
                 some = all_[first : first + LINES]
                 leaf = self._leaf(progress)
@@ -192,3 +189,12 @@ class Book:
         if leaf is None:
             leaf = self._open[progress] = Leaf(progress)
         return leaf
+
+
+def _by_progress(items: Sequence[Item]) -> Iterable[tuple[Progress, Sequence[Item]]]:
+    if len(items) == 1:  # as in most requests
+        return ((items[0].progress, items),)
+    found: dict[Progress, list[Item]] = defaultdict(list)
+    for item in items:
+        found[item.progress].append(item)
+    return found.items()

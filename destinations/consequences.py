@@ -17,6 +17,8 @@ from destinations.parking import Parking
 from destinations.plan import EXPIRED, IN_DOUBT, PATIENCE_EXHAUSTED, Boarding, Plan
 from destinations.talk import Reply
 
+_DELIVERED = Delivered()
+
 MAX_BOUNCES = 20
 """Times that a row may go again for its neighbours' sake before that counts as an attempt."""
 
@@ -59,7 +61,7 @@ class Consequences:
         """
         answer = self._plan.answer(reply)
         name = bus.action.name
-        if set(different(outcomes)) == {Delivered()}:
+        if all(one == _DELIVERED for one in different(outcomes)):
             self._delivered(name, bus.riders, answer, wall)
             return []
         doomed = []

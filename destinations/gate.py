@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from destinations import brake, breaker
@@ -108,8 +107,8 @@ class Gate:
         told = different(outcomes)
         for busy in {o for o in told if isinstance(o, Busy) and o.after > 0}:
             limiter.busy(now, busy.after, busy.reason)
-        if reply is not None:
-            limiter.heard(self._heard(action, reply, wall), now)
+        if reply is not None and action.rate.hint is not None:
+            limiter.heard(self._heard(action, action.rate.hint, reply, wall), now)
         answered = reply is not None and any(isinstance(o, ANSWERS) for o in told)
         if answered:
             self.taken_at = now
@@ -125,9 +124,9 @@ class Gate:
 
     def count(self, outcomes: Sequence[Outcome], reply: Reply | None) -> None:
         """The vendor's last word on these rows: whether so many refusals are too many."""
-        kinds = Counter(map(type, outcomes))
-        refused = kinds[Refused] if reply is not None else 0
-        if self._brake.heard(refused, kinds[Delivered]):
+        kinds = list(map(type, outcomes))
+        refused = kinds.count(Refused) if reply is not None else 0
+        if self._brake.heard(refused, kinds.count(Delivered)):
             self._tells.braked()
 
     def _judge(
@@ -165,9 +164,11 @@ class Gate:
         """Whether the request that left at `turn` asked if the vendor is back."""
         return self._breaker.is_probe(turn[0])
 
-    def _heard(self, action: Action[Any], reply: Reply, wall: float) -> Heard:
+    def _heard(
+        self, action: Action[Any], hint: Callable[[Reply, float], Heard], reply: Reply, wall: float
+    ) -> Heard:
         try:
-            return Heard() if action.rate.hint is None else action.rate.hint(reply, wall)
+            return hint(reply, wall)
         except Exception as error:
             self._tells.broke(action.name, error)
             return Heard()

@@ -14,6 +14,7 @@ class Rides:
 
     def __init__(self, returned: Callable[[BaseException | None], None]) -> None:
         self._returned = returned
+        self._loop = asyncio.get_running_loop()
         self._of: dict[asyncio.Task[None], frozenset[Progress]] = {}
 
     def __len__(self) -> int:
@@ -21,7 +22,7 @@ class Rides:
 
     def begin(self, ride: Coroutine[Any, Any, None], of: Collection[Progress]) -> None:
         """Let it go; whoever moves its partitions waits for it."""
-        task: asyncio.Task[None] = asyncio.create_task(ride)
+        task: asyncio.Task[None] = self._loop.create_task(ride)
         self._of[task] = frozenset(of)
         task.add_done_callback(self._ended)
 
