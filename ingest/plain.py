@@ -16,7 +16,7 @@ import msgspec
 import orjson
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from hub.event import entry_with, key_with
+from hub.event import at_header, entry_with, key_with
 from hub.log import Entry
 from ingest.enrich import AGENT_LETTERS, Connection, Network, address_of, channel_of
 from ingest.envelope import EVENT_BYTES
@@ -169,8 +169,9 @@ class Plain:
         for one in found:
             _sign(one)
         values = [_rendered(one.item) for one in found]
+        at = at_header(now)
         for one, value in zip(found, values, strict=True):
-            one.entry = _entry_of(one.item, value, now)
+            one.entry = _entry_of(one.item, value, at)
         return [some if one.plain else None for one, some in zip(submissions, of_each, strict=True)]
 
     def _candidates(self, submission: Submission) -> list[Candidate]:
@@ -207,7 +208,7 @@ class Plain:
             return None
         _date(one)
         _sign(one)
-        one.entry = _entry_of(item, _rendered(item), now)
+        one.entry = _entry_of(item, _rendered(item), at_header(now))
         return (one,)
 
     def _is_enriched(self, one: Candidate) -> bool:
@@ -336,7 +337,7 @@ def _date(one: Candidate) -> None:
     item.original_timestamp = original
     if not item.sent_at:
         item.sent_at = submission.request.sent_at
-    sent = milliseconds_of(item.sent_at)
+    sent = milliseconds_of(item.sent_at) if item.sent_at else None
     at = corrected(own, sent, receipt.received, retried=receipt.retried, correct=submission.correct)
     item.timestamp = iso_of(at)
     item.received_at = receipt.received_at
@@ -354,8 +355,8 @@ def _sign(one: Candidate) -> None:
     item.write_key = ""
 
 
-def _entry_of(item: Item, value: bytes, now: float) -> Entry:
+def _entry_of(item: Item, value: bytes, at: tuple[str, bytes]) -> Entry:
     source = item.source
     name = item.event if item.type == "track" else item.name
     key = key_with(source, item.user_id or item.anonymous_id or item.message_id)
-    return entry_with(value, key, source, item.type, name, item.message_id, now)
+    return entry_with(value, key, source, item.type, name, item.message_id, at)
