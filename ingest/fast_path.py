@@ -2,7 +2,8 @@
 
 For each request aiohttp makes a task, a request, a writer and a response, and the loop turns four
 times. A POST of events whose body arrived with its head, on a connection that stays open, needs
-none of it; all else goes aiohttp's way (`app.py`), and is told the same.
+none of it; all else goes aiohttp's way (`app.py`), and is told the same. Requests whose head is
+known are decided together with all others of their turn, step by step (`Intake.decide`).
 """
 
 from __future__ import annotations
