@@ -124,14 +124,9 @@ class Intake:
     def _decide_plainly(self, posts: Sequence[Post]) -> None:
         """Decide those whose events are all plain."""
         now = self._clock.now()
-        at = int(now * 1_000)
-        iso = iso_of(at)
         submissions = [
             Submission(
-                request,
-                source.name,
-                Receipt(at, iso, post.call.retries > 0, post.call.connection),
-                source.settings.correct_clocks,
+                request, source.name, _receipt(post.call, now), source.settings.correct_clocks
             )
             for post in posts
             if (request := post.asked.plain) and (source := post.source)

@@ -322,7 +322,10 @@ def _has_odd_context(one: Candidate) -> bool:
 
 def _fit(text: bytes) -> bool:
     """Whether no event of a batch is larger than allowed, by its bytes as sent."""
-    return all(memoryview(one).nbytes <= EVENT_BYTES for one in _split(text).batch)
+    try:
+        return all(memoryview(one).nbytes <= EVENT_BYTES for one in _split(text).batch)
+    except REFUSING:  # some levels deeper in Python's stack than where it was read before
+        return False
 
 
 def _date(one: Candidate) -> None:

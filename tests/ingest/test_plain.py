@@ -286,6 +286,18 @@ def test_depth() -> None:
     assert assert_the_same(None, b'{"batch":[%b]}' % text)
 
 
+@pytest.mark.parametrize("more", [b"", b',"other":"%b"' % (b"x" * EVENT_BYTES)])
+def test_no_depth_is_a_fault(more: bytes) -> None:
+    """Wherever msgspec ends, in a batch that has to be weighed, too."""
+    plain = [
+        kept(None, b'{"batch":[%b]%b}' % (text_of(b'{"a":%b%b}' % (b"[" * n, b"]" * n)), more))
+        for n in range(DEPTH // 2, DEPTH)
+    ]
+
+    assert None is not plain[0]
+    assert None is plain[-1]
+
+
 @pytest.mark.parametrize(
     "more", [b'"context":{}', b'"integrations":{}', b'"sentAt":5', b'"writeKey":5']
 )
