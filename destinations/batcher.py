@@ -157,4 +157,4 @@ def weigh(batch: Batch, row: Row) -> int:
     """Bytes of a row in a request, by the vendor's scale or by its mapped fields."""
     if batch.weigh is not None:
         return batch.weigh(row)
-    return len(dumps(row.fields) if row.fields else row.json)
+    return len(dumps(row.fields) if row.fields else row.written)

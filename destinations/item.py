@@ -54,9 +54,8 @@ class Item:
         return not self.attempts and not self.in_doubt and self.parked is None
 
     def alight(self) -> None:
-        """Forget what boarding parsed: a backlog that waits must stay small."""
+        """Forget what boarding made: a backlog that waits must stay small."""
         self.boarding = None
-        self.event = Event.of(self.event.record)
 
     def _boarded(self) -> Boarding:
         if self.boarding is None:

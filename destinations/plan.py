@@ -11,7 +11,7 @@ from destinations.hearing import BY_RULES, BY_SOURCE, NO_ACTION, Hearing, named
 from destinations.instance import Instance, Where
 from destinations.mapping import At, Source, Unfit, fill
 from destinations.outcome import Refused
-from destinations.spec import Action, Destination, Idempotency, Row
+from destinations.spec import PRIVATE, Action, Destination, Idempotency, Row
 from destinations.talk import Reply
 from hub.event import Event
 from hub.log import Record
@@ -79,6 +79,9 @@ class Plan:
             if action.name not in instance.actions or instance.actions[action.name].enabled
         )
         self._hearing = Hearing(instance, self.actions)
+        self._reads_bodies = bool(instance.consent or instance.filter.where) or any(
+            action.fields or action.on.where for action in self.actions
+        )
 
     def unheard(self, record: Record) -> str | None:
         """As `Hearing.unheard`."""
@@ -88,12 +91,13 @@ class Plan:
         """What to do with `event`; `now` in seconds since the epoch, for its age.
 
         The order is Segment's: source, consent, integrations object, filters, then the action.
-        What the headers decide is decided before the body is parsed.
+        What the headers decide is decided before the body is read, and where nothing asks for more
+        than its outline, it is never parsed.
         """
         if (reason := self.unheard(event.record)) is not None:
             return Filtered(reason)
         instance = self.instance
-        body = event.body
+        body = event.body if self._reads_bodies else event.outline
         if not consented(body, instance.consent):
             return Filtered(BY_CONSENT)
         if not _integrated(body.get("integrations"), self.titles):
@@ -107,23 +111,31 @@ class Plan:
             if not named(action, event):
                 continue
             if action.on.where is None or action.on.where(body, self.settings):
-                return self.row(action, event, now)
+                return self._row(action, event, body, now)
         return Filtered(NO_ACTION)
 
-    def row(self, action: Action[Any], event: Event, now: float) -> Refused | Boarding:
+    def _row(
+        self, action: Action[Any], event: Event, body: Mapping[str, Any], now: float
+    ) -> Refused | Boarding:
         """The row of `event` for `action`, or why it cannot be said in the vendor's terms."""
-        body: Mapping[str, Any] = event.body
-        written: bytes | None = event.record.value
-        if "_metadata" in body:
-            body = {name: value for name, value in body.items() if name != "_metadata"}
-            written = None
+        if private := PRIVATE in body:
+            body = {name: value for name, value in body.items() if name != PRIVATE}
         try:
             fields = fill(action.fields, body)
         except Unfit as error:
             return Refused(MISSING_FIELD, str(error))
         if action.one_of and not any(name in fields for name in action.one_of):
             return Refused(MISSING_FIELD, f"one of {', '.join(action.one_of)}: none found")
-        row = Row(event.id, event.type, event.name, event.received_at, body, fields, written)
+        row = Row(
+            event.id,
+            event.type,
+            event.name,
+            event.received_at,
+            body.get("timestamp"),
+            fields,
+            event.record.value,
+            private,
+        )
         return (
             expired(action, row, now)
             or (action.check and action.check(row))
@@ -166,7 +178,7 @@ def expired(action: Action[Any], row: Row, now: float) -> Refused | None:
 def time_of(row: Row) -> float:
     """The event's own time in seconds since the epoch; its receipt if it has none."""
     try:
-        return moment(row.event.get("timestamp"))
+        return moment(row.timestamp)
     except Unfit:
         return row.received_at
 
@@ -236,7 +248,7 @@ def _integrated(said: Any, titles: frozenset[str]) -> bool:
 
 
 def _bundled(body: Mapping[str, Any]) -> frozenset[str]:
-    metadata = body.get("_metadata")
+    metadata = body.get(PRIVATE)
     names = metadata.get("bundled") if isinstance(metadata, Mapping) else None
     return (
         frozenset(n for n in names if isinstance(n, str))

@@ -10,9 +10,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+import orjson
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic import Field as setting  # noqa: N813 - in a vendor, `Field` is a mapped field
 
@@ -91,26 +92,33 @@ class VendorSettings(BaseModel):
 Settings = TypeVar("Settings", bound=VendorSettings)
 
 
+PRIVATE: Final = "_metadata"
+"""What an event says to the hub alone (facts, 1.4 and row 38 of the checklist)."""
+
+
 class Row(NamedTuple):
     """An event mapped to an action's fields.
 
-    `id` is the messageId; `event` is the flat Segment event, without what the hub keeps to itself;
-    `received_at` is in seconds since the epoch; `written` is the event's JSON, where the log has it
-    just so.
+    `id` is the messageId; `received_at` is in seconds since the epoch; `timestamp` is what the
+    event says itself, whatever that is; `written` is the event as the log has it, and `private`
+    tells whether it says something to the hub alone.
     """
 
     id: str
     type: str
     name: str
     received_at: float
-    event: Mapping[str, Any]
+    timestamp: Any
     fields: Mapping[str, Any]
-    written: bytes | None = None
+    written: bytes
+    private: bool = False
 
     @property
     def json(self) -> bytes:
-        """The event as JSON."""
-        return dumps(self.event) if self.written is None else self.written
+        """The flat Segment event as JSON, without what it says to the hub alone."""
+        if not self.private:
+            return self.written
+        return dumps({k: v for k, v in orjson.loads(self.written).items() if k != PRIVATE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def signature(settings: Settings, identity: str, timestamp: int, body: bytes) ->
 
 def item(row: Row) -> bytes:
     """One event in the Standard Webhooks form; `data` is the event as Segment spells it."""
-    timestamp = dumps(row.event.get("timestamp"))
+    timestamp = dumps(row.timestamp)
     return b'{"type":%b,"timestamp":%b,"data":%b}' % (dumps(row.type), timestamp, row.json)
 
 

@@ -37,16 +37,14 @@ def test_off_board_it_has_neither() -> None:
         _ = item.action
 
 
-def test_who_alights_forgets_the_parsed_body() -> None:
-    """A backlog that waits holds bytes and no parsed events; the event is the same."""
+def test_who_alights_forgets_the_row() -> None:
+    """A backlog that waits holds records and no rows; the event is the same."""
     item = boarded()
     before = item.event
     item.alight()
 
-    assert before._body is not None
-    assert item.event._body is None
+    assert None is item.boarding
     assert before == item.event
-    assert before.body == item.event.body
 
 
 def test_two_items_of_one_event_are_two() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -62,7 +63,7 @@ def judged(of: Plan, **body: Any) -> str:
 def test_consent(consent: Any, mapped: bool, unmapped: bool) -> None:
     """All categories must be true where the event carries consent; nothing else is enforced."""
     context = {} if consent is None else {"consent": consent}
-    two = judged(plan(consent=["ads", "crm"]), context=context)
+    two = judged(plan(action(fields={}), consent=["ads", "crm"]), context=context)
     none = judged(plan(), context=context)
 
     assert ("send" if mapped else BY_CONSENT) == two
@@ -164,10 +165,12 @@ def test_device_mode(metadata: Any, heard: bool) -> None:
     ],
 )
 def test_filters(rules: Mapping[str, Any], heard: bool) -> None:
-    """Types, names and conditions: what does not fit is filtered."""
+    """Types, names and conditions: what does not fit is filtered, whatever an action reads."""
     properties = {"plan": "pro", "seats": 1, "trial": False}
 
-    assert ("send" if heard else BY_RULES) == judged(plan(filter=rules), properties=properties)
+    for one in (action(), action(fields={})):
+        said = judged(plan(one, filter=rules), properties=properties)
+        assert ("send" if heard else BY_RULES) == said
 
 
 @pytest.mark.parametrize(
@@ -282,22 +285,50 @@ def test_a_row_is_written_without_what_the_hub_keeps_to_itself(own: Mapping[str,
     said = event(properties={"email": "a@b"}, **own)
     (made,) = [one.row for one in [plan().judge(said, NOW)] if isinstance(one, Boarding)]
 
-    assert made.event == orjson.loads(made.json)
+    assert {k: v for k, v in said.body.items() if k != "_metadata"} == orjson.loads(made.json)
     assert (made.json is said.record.value) is not bool(own)
 
 
 def test_a_row_says_what_the_event_is() -> None:
-    """Id, type, name, time and the body, without what the hub keeps to itself."""
-    made = row(plan(), properties={"email": "a@b"}, _metadata={"bundled": []})
+    """Id, type, name, times and fields."""
+    made = row(plan(), properties={"email": "a@b"}, timestamp="2026-11-21T09:00:00Z")
 
-    assert ("m0-0", "track", "Bought", NOW, {"email": "a@b"}) == (
+    assert ("m0-0", "track", "Bought", NOW, "2026-11-21T09:00:00Z", {"email": "a@b"}) == (
         made.id,
         made.type,
         made.name,
         made.received_at,
+        made.timestamp,
         made.fields,
     )
-    assert ["_metadata"] == [k for k in (event(_metadata={})).body if k not in made.event]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"timestamp": "2026-11-21T09:00:00Z"},
+        {"timestamp": None},
+        {"timestamp": {"not": "a time"}},
+        {"integrations": {"Acme": False}},
+        {"integrations": {"All": False}},
+        {"integrations": {"All": False, "Acme": {"key": 1e300}}},
+        {"integrations": ["Acme"]},
+        {"_metadata": {"bundled": ["Acme"]}},
+        {"_metadata": {"bundled": []}},
+        {"_metadata": "junk"},
+    ],
+    ids=str,
+)
+def test_who_asks_little_hears_the_same(body: Mapping[str, Any]) -> None:
+    """A plan that never parses a body says of each event what one says that does."""
+    bare = action(fields={}, max_age=3_600.0)
+    all_of_it = replace(bare, on=replace(bare.on, where=lambda all_, _: all_["type"] == "track"))
+    little, much = (plan(one, skip_bundled=True) for one in (bare, all_of_it))
+    heard = event(properties={"deep": {"email": "a@b"}}, **body)
+    one, other = little.judge(heard, NOW), much.judge(heard, NOW)
+
+    assert (said(one), getattr(one, "row", None)) == (said(other), getattr(other, "row", None))
 
 
 def test_one_of_several_fields_is_needed() -> None:
@@ -336,7 +367,7 @@ def test_too_old_is_refused(age: Any) -> None:
 def test_without_a_time_of_its_own_its_receipt_counts(timestamp: Any) -> None:
     """An event without a readable timestamp is as old as its receipt."""
     of = action(max_age=60.0)
-    old = Row("m", "track", "", NOW - 61.0, {"timestamp": timestamp}, {})
+    old = Row("m", "track", "", NOW - 61.0, timestamp, {}, b"{}")
 
     assert "expired" == getattr(expired(of, old, NOW), "code", None)
     assert None is expired(of, old._replace(received_at=NOW - 60.0), NOW)

@@ -85,6 +85,21 @@ def test_filters_need_no_body() -> None:
         assert event.body
 
 
+def test_the_outline_is_a_part_of_the_body() -> None:
+    """It has what plans ask for most, where it is there, and nothing else; lists and errors are
+    those of the body.
+    """
+    said = {**TRACK, "timestamp": 7, "_metadata": {"bundled": []}, "context": {"timestamp": 8}}
+    event = Event.of(record_of(entry_of("shop", said, 1.0)))
+    other = Event.of(record_of(Entry(b"k", b"[]", entry_of("shop", TRACK, 1.0).headers)))
+    broken = Event.of(record_of(Entry(b"k", b"{", entry_of("shop", TRACK, 1.0).headers)))
+
+    assert {"timestamp": 7, "_metadata": {"bundled": []}} == event.outline
+    assert other.body == other.outline
+    with pytest.raises(orjson.JSONDecodeError):
+        assert broken.outline
+
+
 def test_a_record_without_headers_is_no_event() -> None:
     """A record that the hub did not write raises KeyError."""
     with pytest.raises(KeyError):

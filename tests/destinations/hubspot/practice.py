@@ -58,4 +58,4 @@ class Practice:
 
 def contact(number: int, email: str, **traits: Any) -> Row:
     fields = {"email": email, "properties": traits}
-    return Row(f"m-{number}", "identify", "", NOW, {}, fields)
+    return Row(f"m-{number}", "identify", "", NOW, None, fields, b"{}")
