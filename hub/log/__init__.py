@@ -37,7 +37,9 @@ NOTE_CHARACTERS = 4_000
 
 NO_NOTES: Final[Mapping[int, str]] = MappingProxyType({})
 
-Headers = tuple[tuple[str, bytes], ...]
+Header = tuple[str, bytes]
+
+Headers = tuple[Header, ...]
 
 # LogError               the log did not do what was asked
 # ├── LogUnavailable     it is away or too slow now; the same call may succeed later

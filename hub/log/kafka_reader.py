@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 
@@ -16,6 +16,7 @@ from hub.log import NO_NOTES, Committed, LogUnavailable, OnRevoke, Record, kafka
 from hub.log.kafka_assignor import Assignor
 from hub.log.kafka_client import REQUEST_TIMEOUT, log_error, stop_consumer, translated
 from hub.log.kafka_topics import Topic
+from hub.log.pairs import Pairs
 from hub.log.settings import KafkaLog
 from hub.log.size import check_notes
 
@@ -47,15 +48,24 @@ JOIN = 5.0
 PAUSE = 0.25
 
 
+_PAIRS: Final = Pairs()
+
+
 def record_of(stream: str, fetched: Any) -> Record:
     """A record as aiokafka gives it, as ours. Other producers may leave out key or value."""
+    known = _PAIRS.known
     return Record(
         stream,
         fetched.partition,
         fetched.offset,
         fetched.key or b"",
         fetched.value or b"",
-        tuple((name, value or b"") for name, value in fetched.headers),
+        tuple(
+            [
+                known.get(pair) or _PAIRS.made(pair, pair[0], pair[1] or b"")
+                for pair in fetched.headers
+            ]
+        ),
         fetched.timestamp / 1000,
     )
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
-from hub.log import Entry, Record
+from hub.log import Entry, Header, Record
+from hub.log.pairs import Pairs
 
 # bytes of the whole, offset, time, bytes of the key, number of headers
 _HEAD = Struct("<IQdII")
 _HEADER = Struct("<II")
+
+# By the bytes that a header takes, its sizes among them.
+_PAIRS: Final = Pairs()
 
 
 def body_of(entry: Entry) -> bytes:
@@ -29,6 +34,7 @@ def encode(entry: Entry, body: bytes, offset: int, at: float) -> bytes:
 
 def decode(stream: str, partition: int, data: bytes) -> list[Record]:
     """The records of which `data` is made, one after the other."""
+    known = _PAIRS.known
     records = []
     start = 0
     while start < len(data):
@@ -39,9 +45,13 @@ def decode(stream: str, partition: int, data: bytes) -> list[Record]:
         headers = []
         for _ in range(headers_count):
             name_size, value_size = _HEADER.unpack_from(data, start)
-            middle = start + _HEADER.size + name_size
-            name = data[start + _HEADER.size : middle].decode()
-            headers.append((name, data[middle : (start := middle + value_size)]))
+            raw = data[start : (start := start + _HEADER.size + name_size + value_size)]
+            headers.append(known.get(raw) or _made(raw, name_size))
         records.append(Record(stream, partition, offset, key, data[start:end], tuple(headers), at))
         start = end
     return records
+
+
+def _made(raw: bytes, name_size: int) -> Header:
+    middle = _HEADER.size + name_size
+    return _PAIRS.made(raw, raw[_HEADER.size : middle].decode(), raw[middle:])
