@@ -7,10 +7,9 @@ producer until it is confirmed, so nothing overtakes and nothing is written twic
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,11 +17,11 @@ from aiokafka import AIOKafkaProducer, errors
 
 from hub.log import (
     Entry,
-    LogError,
     LogMisconfigured,
     LogUnavailable,
     Place,
 )
+from hub.log.kafka_calls import Call, Line, Part, refuse
 from hub.log.kafka_client import log_error
 from hub.log.kafka_places import Places, Stand
 from hub.log.kafka_topics import Topic
@@ -48,39 +47,6 @@ ROUND = 0.02
 
 # Seconds between attempts to start a producer, while someone waits for one.
 START_PAUSE = 0.1
-
-
-@dataclass(eq=False, slots=True)
-class _Call:
-    """One call of `append`, of so many bytes: answered when no part is missing."""
-
-    answer: asyncio.Future[None]
-    size: int
-    parts: list[_Part] = field(default_factory=list)
-    missing: int = 0
-
-
-@dataclass(eq=False, slots=True)
-class _Part:
-    """What one call appends to one partition."""
-
-    call: _Call
-    partition: int
-    entries: list[Entry] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)  # where in the call each of them stands
-    sent: int = 0  # how many of the entries went into a batch
-    confirmed: int = 0
-    runs: list[tuple[int, int]] = field(default_factory=list)  # of offsets; first, and how many
-
-
-@dataclass(eq=False, slots=True)
-class _Line:
-    """The parts that wait for one partition; `busy` while a batch of it travels."""
-
-    topic: Topic
-    partition: int
-    waiting: deque[_Part] = field(default_factory=deque)
-    busy: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -112,8 +78,8 @@ class Producer:
             "compression_type": None if settings.compression == "none" else settings.compression,
         }
         self._loop = asyncio.get_running_loop()
-        self._lines: dict[tuple[str, int], _Line] = {}
-        self._ready: set[_Line] = set()  # with something waiting, and nothing travelling
+        self._lines: dict[tuple[str, int], Line] = {}
+        self._ready: set[Line] = set()  # with something waiting, and nothing travelling
         self._bytes = 0
         self._session: _Session | None = None
         self._starting = asyncio.Lock()
@@ -133,7 +99,7 @@ class Producer:
             raise LogUnavailable(f"{self._bytes:,} bytes wait for Kafka already")
         if not entries:
             return []
-        call = _Call(self._loop.create_future(), size)
+        call = Call(self._loop.create_future(), size)
         self._bytes += size
         self._enqueue(call, topic, entries)
         try:
@@ -164,13 +130,13 @@ class Producer:
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=2 * self._timeout)
 
-    def _enqueue(self, call: _Call, topic: Topic, entries: Sequence[Entry]) -> None:
-        parts: dict[int, _Part] = {}
+    def _enqueue(self, call: Call, topic: Topic, entries: Sequence[Entry]) -> None:
+        parts: dict[int, Part] = {}
         for number, entry in enumerate(entries):
             partition = partition_of(entry.key, topic.partitions)
             part = parts.get(partition)
             if part is None:
-                part = parts[partition] = _Part(call, partition)
+                part = parts[partition] = Part(call, partition)
             part.entries.append(entry)
             part.numbers.append(number)
         call.parts = list(parts.values())
@@ -178,7 +144,7 @@ class Producer:
         for partition, part in parts.items():
             line = self._lines.get((topic.name, partition))
             if line is None:
-                line = self._lines[topic.name, partition] = _Line(topic, partition)
+                line = self._lines[topic.name, partition] = Line(topic, partition)
             line.waiting.append(part)
             if not line.busy:
                 self._ready.add(line)
@@ -186,7 +152,7 @@ class Producer:
             # The task begins in the loop's next turn: calls of this turn travel together.
             self._rounds = asyncio.create_task(self._run())
 
-    def _forget(self, call: _Call) -> None:
+    def _forget(self, call: Call) -> None:
         """Let go of what a call that was answered, given up or cancelled still has waiting."""
         self._bytes -= call.size
         for part in call.parts:
@@ -207,8 +173,7 @@ class Producer:
                     continue
                 lines, self._ready = self._ready, set()
                 self._next_round.clear()
-                for line in lines:
-                    await self._send(line, session)
+                await self._send(lines, session)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ROUND):
                         await self._next_round.wait()
@@ -220,47 +185,72 @@ class Producer:
         for line in list(self._ready):
             refused = log_error(error, "starting to append", _needs(line.topic))
             if isinstance(refused, LogMisconfigured):
-                _refuse(line.waiting, refused)
-            if self._next(line) is None:
+                refuse(line.waiting, refused)
+            if line.next() is None:
                 self._ready.discard(line)
         if self._ready:
             await asyncio.sleep(START_PAUSE)
 
-    def _next(self, line: _Line) -> _Part | None:
-        """The first part that someone still waits for."""
-        while line.waiting and line.waiting[0].call.answer.done():
-            line.waiting.popleft()
-        return line.waiting[0] if line.waiting else None
+    async def _send(self, lines: set[Line], session: _Session) -> None:
+        """Send a batch of each line."""
+        known = session.producer.client.cluster.topics()
+        strange = {line for line in lines if line.topic.name not in known}
+        for line in strange:
+            if (sending := self._loaded(line, session)) is not None:
+                # aiokafka waits for a topic that Kafka knows no more; nobody else does.
+                task = asyncio.create_task(self._in_time(sending))
+                self._travelling.add(task)
+                task.add_done_callback(self._travelling.discard)
+        lines -= strange
+        try:
+            # One for all: a timer for each batch took a twentieth of a single event's time.
+            async with asyncio.timeout(self._timeout):
+                while lines:
+                    if (sending := self._loaded(lines.pop(), session)) is not None:
+                        await sending
+        except TimeoutError:
+            self._ready |= lines
 
-    async def _send(self, line: _Line, session: _Session) -> None:
-        """Fill one batch, and let it go; `_returned` tells the calls what became of it."""
+    async def _in_time(self, sending: Coroutine[Any, Any, None]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await sending
+
+    def _loaded(self, line: Line, session: _Session) -> Coroutine[Any, Any, None] | None:
+        """The sending of one batch, filled from the line; None when nobody waits for any more."""
         batch = session.producer.create_batch()
         shares = self._fill(line, batch)
         if not shares:
-            return
+            return None
         line.busy = True
         session.travelling += 1
+        return self._sent(line, session, batch, shares)
+
+    async def _sent(
+        self, line: Line, session: _Session, batch: Any, shares: list[tuple[Part, int]]
+    ) -> None:
+        """Let a batch go; `_returned` tells the calls what became of it."""
+        confirmed: asyncio.Future[Any] = self._loop.create_future()
         try:
-            async with asyncio.timeout(self._timeout):
-                confirmed = await session.producer.send_batch(
-                    batch, line.topic.name, partition=line.partition
-                )
+            confirmed = await session.producer.send_batch(
+                batch, line.topic.name, partition=line.partition
+            )
         # AssertionError is how aiokafka says that a partition is not in its metadata.
         except (errors.KafkaError, OSError, AssertionError) as error:
-            confirmed = self._loop.create_future()
             confirmed.set_exception(error)
-        except asyncio.CancelledError:
-            session.travelling -= 1
+        except asyncio.CancelledError:  # the round's time is up, or ours is
+            confirmed.set_exception(TimeoutError())
             raise
-        timer = self._loop.call_later(self._timeout * PATIENCE, confirmed.cancel)
-        self._travelling.add(confirmed)
-        confirmed.add_done_callback(partial(self._returned, line, session, shares, timer))
+        finally:
+            timer = self._loop.call_later(self._timeout * PATIENCE, confirmed.cancel)
+            self._travelling.add(confirmed)
+            confirmed.add_done_callback(partial(self._returned, line, session, shares, timer))
 
     def _returned(
         self,
-        line: _Line,
+        line: Line,
         session: _Session,
-        shares: list[tuple[_Part, int]],
+        shares: list[tuple[Part, int]],
         timer: asyncio.TimerHandle,
         confirmed: asyncio.Future[Any],
     ) -> None:
@@ -276,22 +266,22 @@ class Producer:
         else:
             session.spent = True
             why = log_error(error, f"appending to {line.topic.name}", _needs(line.topic))
-            _refuse((part for part, _ in shares), why)
+            refuse((part for part, _ in shares), why)
         session.travelling -= 1
         if session.spent:
             self._retire(session)
         line.busy = False
-        if self._next(line) is not None:
+        if line.next() is not None:
             self._ready.add(line)
             if self._rounds is None:
                 self._rounds = asyncio.create_task(self._run())
         self._next_round.set()
 
-    def _fill(self, line: _Line, batch: Any) -> list[tuple[_Part, int]]:
+    def _fill(self, line: Line, batch: Any) -> list[tuple[Part, int]]:
         """Move entries from the line into a batch; returns how many of each part went in."""
-        shares: list[tuple[_Part, int]] = []
+        shares: list[tuple[Part, int]] = []
         append = batch.append
-        while (part := self._next(line)) is not None:
+        while (part := line.next()) is not None:
             count = 0
             for key, value, headers in part.entries[part.sent :] if part.sent else part.entries:
                 # Headers must be a list.
@@ -306,7 +296,7 @@ class Producer:
             line.waiting.popleft()
         return shares
 
-    def _confirm(self, shares: list[tuple[_Part, int]], base: int) -> None:
+    def _confirm(self, shares: list[tuple[Part, int]], base: int) -> None:
         for part, count in shares:
             call = part.call
             if not call.answer.done():
@@ -376,12 +366,6 @@ async def _leave(producer: Any, patience: float) -> None:
         await asyncio.wait([sender], timeout=patience)
     producer._closed = True
     await producer.client.close()
-
-
-def _refuse(parts: Iterable[_Part], error: LogError) -> None:
-    for part in parts:
-        if not part.call.answer.done():
-            part.call.answer.set_exception(error)
 
 
 def _needs(topic: Topic) -> str:

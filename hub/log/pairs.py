@@ -36,8 +36,8 @@ class Pairs:
             if len(self._names) >= NAMES or len(name) > LENGTH:
                 return name, value
             self._names[name] = name
-        name = self._names[name]
+        made = self._names[name], value
         if self._values[name] < VALUES and len(value) <= LENGTH:
             self._values[name] += 1
-            self.known[by] = name, value
-        return name, value
+            self.known[by] = made
+        return made

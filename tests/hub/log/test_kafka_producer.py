@@ -6,13 +6,15 @@ import asyncio
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from hub.log import EVENTS, Entry, LogMisconfigured, LogUnavailable, Place
+from hub.log import DELIVERIES, EVENTS, Entry, LogMisconfigured, LogUnavailable, Place
 from hub.log.kafka import KafkaLog
 from hub.log.kafka_producer import WAITING_BYTES
 from tests.hub.log.kafka_scenes import (
@@ -121,6 +123,34 @@ async def test_a_refused_batch_does_not_bar_the_next(kafka_log: KafkaLog, admin:
 
     assert again
     assert b"1" == record.value
+
+
+async def test_a_topic_that_is_gone_is_told_in_time(kafka_broker: str, admin: Any) -> None:
+    """A topic is deleted: appends to it raise in time, those to others come through, and when it is
+    there again the log works again.
+    """
+    settings = settings_at(kafka_broker, append_timeout=1.0)
+    name = f"{settings.topic_prefix}{EVENTS}"
+    log = await opened(settings)
+
+    async def tells() -> bool:
+        with suppress(LogUnavailable):
+            return bool(await log.append(DELIVERIES, numbered("page", range(1))))
+        return False
+
+    async with appending(log, *(f"{n}" for n in range(8))) as appenders:
+        await until(lambda: all(appender.returned for appender in appenders))
+        await admin.delete_topics([name])
+        await until(lambda: all(len(appender.raised) > 1 for appender in appenders))
+        await until(tells)
+        await admin.create_topics([NewTopic(name, settings.partitions, 1)])
+        counts = [len(appender.returned) for appender in appenders]
+        await until(
+            lambda: all(len(a.returned) > n for a, n in zip(appenders, counts, strict=True))
+        )
+    await log.close()
+
+    assert max(appender.slowest for appender in appenders) < SOON
 
 
 async def test_other_producers_agree_on_partitions(kafka_log: KafkaLog, kafka_broker: str) -> None:

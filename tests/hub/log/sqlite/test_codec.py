@@ -21,3 +21,14 @@ def test_records_come_back_as_they_went(stood: list[tuple[Entry, int, float]]) -
         Record("s", 3, offset, entry.key, entry.value, entry.headers, at)
         for entry, offset, at in stood
     ] == decode("s", 3, data)
+
+
+def test_what_records_say_alike_is_one_object() -> None:
+    """Headers that are the same in two records are the same object, whatever stands around them."""
+    one = Entry(b"a", b"1", (("type", b"track"), ("id", b"1")))
+    other = Entry(b"b", b"2", (("id", b"2"), ("type", b"track")))
+    data = b"".join(encode(entry, body_of(entry), n, 0.0) for n, entry in enumerate((one, other)))
+    first, second = decode("s", 0, data)
+
+    assert (one.headers, other.headers) == (first.headers, second.headers)
+    assert first.headers[0] is second.headers[1]
