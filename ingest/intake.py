@@ -125,9 +125,7 @@ class Intake:
         """Decide those whose events are all plain."""
         now = self._clock.now()
         submissions = [
-            Submission(
-                request, source.name, _receipt(post.call, now), source.settings.correct_clocks
-            )
+            Submission(request, source, _receipt(post.call, now))
             for post in posts
             if (request := post.asked.plain) and (source := post.source)
         ]
@@ -135,7 +133,7 @@ class Intake:
         is_new = self._keeping.is_new
         for post, told, events in zip(posts, submissions, judged, strict=True):
             if events is not None:
-                ticket = self._keeping.ticket(told.source, post.stay)
+                ticket = self._keeping.ticket(told.source.name, post.stay)
                 for one in events:
                     if is_new(ticket, one.given_id):
                         ticket.add(one.entry, one.item.type, one.late)
@@ -287,7 +285,6 @@ def _may_be_plain(post: Post) -> bool:
         post.decided is UNDECIDED
         and asked.plain is not None
         and source is not None
-        and source.plan is None
         and not _refused_as_whole(source, post.call, asked.items)
     )
 

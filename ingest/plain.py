@@ -20,6 +20,7 @@ from hub.event import at_header, entry_with, key_with
 from hub.log import Entry
 from ingest.enrich import AGENT_LETTERS, Connection, Network, address_of, channel_of
 from ingest.envelope import EVENT_BYTES
+from ingest.sources import Source
 from ingest.text import sound
 from ingest.timestamps import corrected, iso_of, milliseconds_of
 from ingest.validate import LATE, VERSION, Receipt, new_id
@@ -65,6 +66,9 @@ class Item(
     write_key: _Text = ""
 
 
+_ATTRIBUTES: Final = {one.encode_name: one.name for one in msgspec.structs.fields(Item)}
+
+
 class _Batch(Struct, gc=False, rename="camel"):
     """A batch that says nothing for all of its events but a time and a key."""
 
@@ -95,9 +99,8 @@ class Submission:
     """A request to be judged. `plain`: whether all of its events are, as far as is known."""
 
     request: Request
-    source: str
+    source: Source
     receipt: Receipt
-    correct: bool
     plain: bool = True
 
 
@@ -180,7 +183,7 @@ class Plain:
         found = [
             Candidate(item, submission, parts, _own_of(item), _text_of(item))
             for item in request.items
-            if (parts := self._parts_of(item)) is not None
+            if (parts := self._parts_of(item, submission.source)) is not None
         ]
         fit = len(found) == len(request.items)
         if fit and len(request.text) > EVENT_BYTES:
@@ -191,16 +194,26 @@ class Plain:
         submission.plain = fit
         return found
 
-    def _parts_of(self, item: Item) -> Parts | None:
-        """What schemas ask of the parts of an event, if it meets the contract of its type."""
+    def _parts_of(self, item: Item, source: Source) -> Parts | None:
+        """What schemas ask of the parts of an event, if it meets the contract of its type, and has
+        and is what its source's plan asks for besides.
+        """
+        if not _meets_contract(item):
+            return None
         event = item.event if item.type == "track" else None
-        return self._parts(item.type, event) if _meets_contract(item) else None
+        plan = source.plan
+        if plan is None:
+            return self._parts(item.type, event)
+        if source.settings.unplanned != "allow" and not plan.planned(item.type, event):
+            return None
+        parts = self._parts(item.type, event, plan)
+        return parts if parts and all(_says(item, name) for name in parts.needed) else None
 
     def _judge_alone(self, submission: Submission, now: float) -> Sequence[Candidate] | None:
         """The same of a single event in no company: lists would cost more than they bring."""
         request = submission.request
         (item,) = request.items
-        parts = self._parts_of(item)
+        parts = self._parts_of(item, submission.source)
         if parts is None or (len(request.text) > EVENT_BYTES and not _fit(request.text)):
             return None
         one = Candidate(item, submission, parts, _own_of(item), _text_of(item))
@@ -264,6 +277,11 @@ def _meets_contract(item: Item) -> bool:
         and (item.integrations is UNSET or _is_object(item.integrations))
         and (item.metadata is UNSET or _is_object(item.metadata))
     )
+
+
+def _says(item: Item, name: str) -> bool:
+    """Whether it has the field of this name."""
+    return getattr(item, _ATTRIBUTES[name]) not in ("", UNSET)
 
 
 def _is_object(part: Raw) -> bool:
@@ -341,7 +359,8 @@ def _date(one: Candidate) -> None:
     if not item.sent_at:
         item.sent_at = submission.request.sent_at
     sent = milliseconds_of(item.sent_at) if item.sent_at else None
-    at = corrected(own, sent, receipt.received, retried=receipt.retried, correct=submission.correct)
+    correct = submission.source.settings.correct_clocks
+    at = corrected(own, sent, receipt.received, retried=receipt.retried, correct=correct)
     item.timestamp = iso_of(at)
     item.received_at = receipt.received_at
     one.late = receipt.received - at > LATE
@@ -353,7 +372,7 @@ def _sign(one: Candidate) -> None:
     one.given_id = item.message_id
     if not item.message_id:
         item.message_id = new_id()
-    item.source = one.submission.source
+    item.source = one.submission.source.name
     item.version = VERSION
     item.write_key = ""
 

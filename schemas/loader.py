@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from functools import reduce
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
-
 from schemas.checker import Checker, Shelf
-from schemas.parts import Parts, parts_of
+from schemas.documents import URN, documents
+from schemas.parts import Parts, parts_of, unversioned
+from schemas.plan import Plan
 from schemas.shape import Shape, shape_of
 
-URN: Final = "urn:event-hub:schema:"
 TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 
@@ -52,7 +49,7 @@ class Schemas:
             for event in _events(document)
         }
         self._shelf = shelf
-        self._parts: dict[tuple[str, str | None], Parts | None] = {}
+        self._parts: dict[tuple[str, str | None, Plan | None], Parts | None] = {}
         self.envelope = checker("envelope")
         self.record = checker("record")
         self.rejected = checker("rejected")
@@ -75,20 +72,32 @@ class Schemas:
         """The public specification of this event's name, if it has one; names are exact."""
         return self._semantic.get(event) if type == "track" and isinstance(event, str) else None
 
-    def parts(self, type: str, event: str | None) -> Parts | None:  # noqa: A002 -- as above
-        """What `typed` and `semantic` ask of the parts of a call; None when it cannot be told so.
+    def parts(
+        self,
+        type: str,  # noqa: A002 -- as above
+        event: str | None,
+        plan: Plan | None = None,
+    ) -> Parts | None:
+        """What `typed`, `semantic` and the plan ask of the parts of a call; None when it cannot be
+        told so. A call that says something of its plan's rules fits none of the parts.
 
         `event` is a track's name, else None.
         """
-        key = (type, event if event in self._semantic else None)
+        named = event in self._semantic or (plan is not None and plan.planned(type, event))
+        key = (type, event if named else None, plan)
         if key not in self._parts:
             self._parts[key] = self._parts_of(*key)
         return self._parts[key]
 
-    def _parts_of(self, type_: str, event: str | None) -> Parts | None:
-        checkers = [self._typed[type_], *([self._semantic[event]] if event else [])]
+    def _parts_of(self, type_: str, event: str | None, plan: Plan | None) -> Parts | None:
+        checkers = [self._typed[type_]]
+        if event in self._semantic:
+            checkers.append(self._semantic[event])
+        if plan is not None:
+            checkers += plan.find(type_, event, None)
         shapes = [shape_of(checker.schema, self._shelf.documents) for checker in checkers]
-        return parts_of(type_, event, reduce(Shape.__and__, shapes))
+        shape = reduce(Shape.__and__, shapes)
+        return parts_of(type_, event, shape if plan is None else unversioned(shape))
 
     @property
     def semantic_events(self) -> tuple[str, ...]:
@@ -99,13 +108,6 @@ class Schemas:
 def load() -> Schemas:
     """Read and compile all that is shipped; the caller keeps the result."""
     return Schemas(Shelf.of(documents()))
-
-
-def documents() -> Mapping[str, Any]:
-    """The shipped documents by $id."""
-    room = Path(__file__).parent
-    found = [orjson.loads(path.read_bytes()) for path in sorted(room.rglob("*.json"))]
-    return MappingProxyType({document["$id"]: document for document in found})
 
 
 def _events(document: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from schemas.checker import DRAFT_07, DRAFT_2020_12, Checker, Shelf, check_schema
-from schemas.loader import URN, documents
+from schemas.documents import URN, documents
 from schemas.violation import pointer
 
 COMMON: Final = "common"

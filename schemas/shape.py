@@ -7,12 +7,15 @@ type has no words; there it takes nothing, and `schemas.checker` has to look.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, reduce
+from itertools import count
 from keyword import iskeyword
+from math import ceil, floor
+from operator import and_
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, Union
+from typing import Annotated, Any, Final, Literal, TypeVar, Union
 from urllib.parse import unquote
 
 import msgspec
@@ -20,6 +23,9 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 _DEPTH: Final = 32
 """Schemas within schemas that are followed; one that refers to itself has no end."""
+
+_STEPS: Final = 2_000
+"""Schemas that are read for one shape: those that refer to each other may unfold without end."""
 
 _KINDS: Final = MappingProxyType(
     {
@@ -52,10 +58,14 @@ _HELD: Final = frozenset({"array", "object"})
 """Kinds that may not stand beside a pattern: msgspec 0.22 frees the wrong one of the two types
 (`TypeNode_get_traverse_ranges` does not count the pattern's place) and may end the process."""
 
-_SMALL: Final = Meta(le=2**53)
-"""An integer of any number of digits is an `int` to msgspec, and no double to others."""
+_EXACT: Final = 2**53
+"""Below it, an integer and the double that others make of it are the same number. And an integer of
+any number of digits is an `int` to msgspec, and no double to others."""
 
 _NEVER: Final = Annotated[str, Meta(min_length=1, max_length=0)]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,10 @@ class Shape:
     rest: Shape | None = None  # of an object's other fields
     items: Shape | None = None  # of an array
     least: float | None = None  # of a number
+    most: float | None = None
+    fewest: int = 0  # items of an array
     shortest: int = 0  # characters of a string
+    longest: int | None = None
     patterns: tuple[str, ...] = ()  # of a string
     among: frozenset[str] | None = None  # strings
 
@@ -85,15 +98,23 @@ class Shape:
             self.kinds & other.kinds,
             tuple(fields.items()),
             self.required | other.required,
-            self.rest & other.rest if self.rest and other.rest else self.rest or other.rest,
-            self.items & other.items if self.items and other.items else self.items or other.items,
-            max((n for n in (self.least, other.least) if n is not None), default=None),
+            _both(and_, self.rest, other.rest),
+            _both(and_, self.items, other.items),
+            _both(max, self.least, other.least),
+            _both(min, self.most, other.most),
+            max(self.fewest, other.fewest),
             max(self.shortest, other.shortest),
+            _both(min, self.longest, other.longest),
             tuple(dict.fromkeys((*self.patterns, *other.patterns))),
-            self.among & other.among
-            if self.among is not None and other.among is not None
-            else self.among or other.among,
+            _both(and_, self.among, other.among),
         )
+
+
+def _both(how: Callable[[T, T], T], one: T | None, other: T | None) -> T | None:
+    """What both ask, where None asks nothing."""
+    if one is None or other is None:
+        return other if one is None else one
+    return how(one, other)
 
 
 ANY: Final = Shape()
@@ -119,18 +140,19 @@ def shape_of(schema: Any, documents: Mapping[str, Any]) -> Shape:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one document's schemas, `depth` of them within each other."""
+    """Reads one document's schemas, `depth` of them within each other; `steps` counts all."""
 
     document: Any
     documents: Mapping[str, Any]
     depth: int = 0
+    steps: Iterator[int] = field(default_factory=count)
 
     def read(self, schema: Any) -> Shape:
         if schema is True:
             return ANY
-        if not isinstance(schema, dict) or self.depth > _DEPTH:
+        if not isinstance(schema, dict) or self.depth > _DEPTH or next(self.steps) > _STEPS:
             return NOTHING
-        inner = _Reader(self.document, self.documents, self.depth + 1)
+        inner = replace(self, depth=self.depth + 1)
         asked = [
             inner.asked(keyword, said, schema)
             for keyword, said in schema.items()
@@ -155,10 +177,19 @@ class _Reader:
                 return Shape(items=self.read(said))
             case "const", str():
                 return Shape(_KINDS["string"], among=frozenset({said}))
-            case "minimum", int() | float():
+            case "enum", list() if all(one is None or isinstance(one, str) for one in said):
+                kinds = {"null" if one is None else "string" for one in said}
+                return Shape(frozenset(kinds), among=frozenset(said) - {None})
+            case "minimum", int() | float() if abs(said) < _EXACT:
                 return Shape(least=said)
+            case "maximum", int() | float() if abs(said) < _EXACT:
+                return Shape(most=said)
+            case "minItems", int():
+                return Shape(fewest=said)
             case "minLength", int():
                 return Shape(shortest=said)
+            case "maxLength", int():
+                return Shape(longest=said)
             case "pattern", str() if _PLAIN.fullmatch(said):
                 return Shape(patterns=(said,))
             case "allOf", list():
@@ -176,9 +207,11 @@ class _Reader:
         for step in pointer.split("/")[1:] if pointer else ():
             step = unquote(step).replace("~1", "/").replace("~0", "~")
             schema = schema.get(step) if isinstance(schema, dict) else None
+            if isinstance(schema, dict) and "$id" in schema:
+                return NOTHING  # what follows may refer to another document
         if pointer and not pointer.startswith("/"):
             return NOTHING  # an anchor
-        return _Reader(document, self.documents, self.depth).read(schema)
+        return replace(self, document=document).read(schema)
 
 
 @lru_cache(maxsize=1_024)
@@ -194,26 +227,39 @@ def type_of(shape: Shape) -> Any:
     if "boolean" in shape.kinds:
         types.append(bool)
     if "integer" in shape.kinds:
-        number = float if "fraction" in shape.kinds else Annotated[int, _SMALL]
-        types.append(number if shape.least is None else Annotated[number, Meta(ge=shape.least)])
+        types.append(_number(shape))
     if "string" in shape.kinds:
         types += _strings(shape)
     if "array" in shape.kinds:
-        types.append(list[type_of(shape.items or ANY)])  # type: ignore[misc]
+        items: Any = list[type_of(shape.items or ANY)]  # type: ignore[misc]
+        types.append(Annotated[items, Meta(min_length=shape.fewest)] if shape.fewest else items)
     if "object" in shape.kinds:
         types += _objects(shape)
     return Union[tuple(types)] if types else _NEVER  # noqa: UP007 - of a tuple
 
 
+def _number(shape: Shape) -> Any:
+    least, most = shape.least, shape.most
+    if "fraction" in shape.kinds:
+        is_free = least is None and most is None
+        return float if is_free else Annotated[float, Meta(ge=least, le=most)]
+    # To msgspec, an integer has integers for bounds.
+    low = None if least is None else ceil(least)
+    return Annotated[int, Meta(ge=low, le=_EXACT if most is None else floor(most))]
+
+
 def _strings(shape: Shape) -> list[Any]:
+    longest = _EXACT if shape.longest is None else shape.longest
     if shape.among is not None:
-        fitting = sorted(s for s in shape.among if len(s) >= shape.shortest)
+        fitting = sorted(s for s in shape.among if shape.shortest <= len(s) <= longest)
         return [Literal[tuple(fitting)]] if fitting and not shape.patterns else []
     if len(shape.patterns) > 1 or (shape.patterns and not shape.kinds.isdisjoint(_HELD)):
         return []
     meta: dict[str, Any] = {}
     if shape.shortest:
         meta["min_length"] = shape.shortest
+    if shape.longest is not None:
+        meta["max_length"] = shape.longest
     for pattern in shape.patterns:
         # Python's `$` stands before a last line feed, too.
         meta["pattern"] = re.sub(r"\$$", r"\\Z", pattern)

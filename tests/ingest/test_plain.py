@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -28,25 +29,31 @@ PLAIN = Plain(SCHEMAS)
 RULES = Rules(SCHEMAS)
 BROWSER = Connection("203.0.113.7", "", 'Mozilla "5"', client_side=True)
 RECEIPT = Receipt(1_795_255_200_000, NOW, False, BROWSER)
-SOURCE = Source("shop", SourceSettings(keys=(hash_of(KEY),)))
+KEYS = (hash_of(KEY),)
+SETTINGS = [SourceSettings(keys=KEYS, correct_clocks=yes) for yes in (True, False)]
+SOURCE = Source("shop", SETTINGS[0])
 AT = 1_795_255_200.0
 
 
-def kept(type_: str | None, text: bytes, receipt: Receipt = RECEIPT) -> list[Candidate] | None:
+def kept(
+    type_: str | None, text: bytes, receipt: Receipt = RECEIPT, source: Source = SOURCE
+) -> list[Candidate] | None:
     """What becomes of a request whose events are plain."""
     request = request_of(type_, text)
     if request is None:
         return None
-    (found,) = PLAIN.judge([Submission(request, "shop", receipt, True)], AT)
+    (found,) = PLAIN.judge([Submission(request, source, receipt)], AT)
     return None if found is None else list(found)
 
 
-def judged(type_: str | None, text: bytes, receipt: Receipt = RECEIPT) -> list[Valid]:
+def judged(
+    type_: str | None, text: bytes, receipt: Receipt = RECEIPT, source: Source = SOURCE
+) -> list[Valid]:
     """What becomes of it the long way; all of it must be accepted, and nothing reported."""
     body = orjson.loads(text)
     envelope = single(body, len(text)) if type_ else batch(body, text)
     assert not envelope.too_large
-    found = [RULES.judge(item, type_, envelope, SOURCE, receipt) for item in envelope.items]
+    found = [RULES.judge(item, type_, envelope, source, receipt) for item in envelope.items]
     valid = [one for one in found if isinstance(one, Valid) and not one.reported]
     assert len(found) == len(valid), "accepted as plain what is refused or reported"
     return valid
@@ -62,12 +69,14 @@ def assert_no_name_twice(text: bytes) -> None:
     json.loads(text, object_pairs_hook=unique)
 
 
-def assert_the_same(type_: str | None, text: bytes, receipt: Receipt = RECEIPT) -> bool:
+def assert_the_same(
+    type_: str | None, text: bytes, receipt: Receipt = RECEIPT, source: Source = SOURCE
+) -> bool:
     """Whether it is plain; then it is kept as the long way would keep it."""
-    short = kept(type_, text, receipt)
+    short = kept(type_, text, receipt, source)
     if short is None:
         return False
-    for one, valid in zip(short, judged(type_, text, receipt), strict=True):
+    for one, valid in zip(short, judged(type_, text, receipt, source), strict=True):
         record = orjson.loads(one.entry.value)
         if not valid.given_id:
             valid.event["messageId"] = record["messageId"]
@@ -196,7 +205,8 @@ def submitted(asked: Asked) -> Iterator[Submission]:
     for number, ((type_, text), receipt) in enumerate(asked):
         request = request_of(type_, text)
         assert request is not None
-        yield Submission(request, f"shop{number}", receipt, number % 2 == 0)
+        source = replace(SOURCE, name=f"shop{number}", settings=SETTINGS[number % 2])
+        yield Submission(request, source, receipt)
 
 
 @settings(max_examples=300, deadline=None)

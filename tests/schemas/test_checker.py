@@ -13,7 +13,7 @@ from referencing.exceptions import Unresolvable
 
 import schemas
 from schemas.checker import DRAFT_07, Checker, Shelf, check_schema
-from schemas.loader import URN, documents
+from schemas.documents import URN, documents
 
 DOCUMENTS = documents()
 SHELF = Shelf.of(DOCUMENTS)

@@ -61,10 +61,16 @@ def test_the_shipped_examples_fit(shipped: Schemas) -> None:
     "schema",
     [
         {"properties": {"userId": {"minLength": 3}}},
-        {"required": ["userId"]},
-        {"required": ["properties"]},
+        {"properties": {"userId": {"type": "null"}}},
+        {"properties": {"userId": {"pattern": "^u"}}},
+        {"properties": {"userId": {"maxLength": 3}}},
+        {"properties": {"userId": {"const": "u"}}},
         {"properties": {"event": {"const": "Other"}}},
-        {"properties": {"traits": {"type": "object"}}},
+        {"properties": {"type": {"const": "page"}}},
+        {"properties": {"integrations": {"type": "object"}}},
+        {"required": ["integrations"]},
+        {"required": ["traits"]},
+        {"required": ["other"]},
         {"type": "string"},
         {"additionalProperties": False},
         {"oneOf": [{}]},
@@ -73,4 +79,26 @@ def test_the_shipped_examples_fit(shipped: Schemas) -> None:
 def test_who_asks_for_more_has_no_parts(schema: dict[str, Any]) -> None:
     """Whoever looked at the parts only would take what the schema refuses."""
     assert None is parts_of("track", "Tested", shape_of(schema, {}))
-    assert parts_of("track", "Tested", shape_of({"title": "asks for nothing"}, {}))
+
+
+@pytest.mark.parametrize(
+    ("schema", "needed"),
+    [
+        ({"title": "asks for nothing"}, set()),
+        ({"required": ["userId", "timestamp"]}, {"userId", "timestamp"}),
+        ({"required": ["type", "event", "messageId", "context"]}, set()),
+        ({"required": ["properties"]}, {"properties"}),
+        ({"properties": {"properties": {"required": ["a"]}}, "required": ["properties"]}, set()),
+        ({"properties": {"userId": {"type": "string", "minLength": 1}}}, set()),
+        ({"properties": {"event": {"enum": ["Tested", "Other"]}, "type": {"minLength": 5}}}, set()),
+        ({"properties": {"traits": {"type": "string"}, "other": False}}, set()),
+    ],
+)
+def test_what_a_call_must_have(schema: dict[str, Any], needed: set[str]) -> None:
+    """Fields that it has in any case, or that its parts ask for, are not among it; and what a plain
+    call cannot say is not asked after.
+    """
+    parts = parts_of("track", "Tested", shape_of(schema, {}))
+
+    assert parts is not None
+    assert needed == parts.needed

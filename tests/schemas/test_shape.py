@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.checker import Checker, Shelf
-from schemas.loader import documents
+from schemas.documents import documents
 from schemas.shape import ANY, NOTHING, Shape, closed, shape_of, type_of
 
 SHELF = Shelf.of(documents())
@@ -45,7 +45,10 @@ SCHEMAS = st.recursive(
                 *({"enum": ["a", None]}, {"not": {"type": "string"}}, {"x-code": "c"}),
                 *({"pattern": "^[^b]*$"}, {"pattern": "(a|b)"}, {"pattern": "a[-]?"}),
                 *({"format": "email"}, {"$ref": "urn:lent#/$defs/named%20one"}, {"title": "t"}),
-                *({"$ref": "#/nowhere"}, {"$ref": "urn:lent#/$defs/self"}, {"maximum": 3}),
+                *({"$ref": "#/nowhere"}, {"$ref": "urn:lent#/$defs/self"}, {"maximum": 2}),
+                *({"maximum": 2.5}, {"maxLength": 1}, {"enum": ["a", ""]}, {"enum": ["a", 1]}),
+                *({"minItems": 1}, {"minItems": 2, "type": "array"}, {"exclusiveMinimum": 0}),
+                *({"type": ["string", "null"], "enum": ["ab", None]}, {"maximum": 2**60}),
                 *({"type": "string", "const": "ab", "minLength": 3}, {"minimum": 1.5}),
             ]
         ),
