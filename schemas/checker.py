@@ -4,6 +4,7 @@ The two read the same documents and ask the same functions about formats. Should
 (regular expressions have dialects), the one that decides is right, and the explanation is general.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -45,7 +46,17 @@ def _properties(
             yield from validator.descend(event[name], schema, path=name, schema_path=name)
 
 
-_KEYWORDS: Final = MappingProxyType({"properties": _properties})
+def _pattern(validator: Any, pattern: str, event: Any, _: Any) -> Iterator[ValidationError]:
+    """The keyword as jsonschema has it, but that a text ends where it ends: Python's `$` stands
+    before a last line feed, too, and the deciding engine's does not.
+    """
+    # An even number of backslashes before the `$` leaves it what it is.
+    ending = re.sub(r"(?<!\\)((?:\\\\)*)\$$", r"\1\\Z", pattern)
+    if validator.is_type(event, "string") and not re.search(ending, event):
+        yield ValidationError("")
+
+
+_KEYWORDS: Final = MappingProxyType({"pattern": _pattern, "properties": _properties})
 # The stubs leave `extend` without types.
 _EXPLAINING: Final = extend(Draft202012Validator, _KEYWORDS)  # type: ignore[no-untyped-call]
 _EXPLAINING_07: Final = extend(Draft7Validator, _KEYWORDS)  # type: ignore[no-untyped-call]
@@ -66,7 +77,7 @@ class Shelf:
             documents,
             jsonschema_rs.Registry(list(documents.items())),
             Registry[Any]().with_resources(
-                (name, DRAFT202012.create_resource(document))
+                (name, DRAFT202012.create_resource(_draftless(document)))
                 for name, document in documents.items()
             ),
         )
@@ -84,7 +95,7 @@ class Checker:
         deciding = jsonschema_rs.Draft7Validator if seven else jsonschema_rs.Draft202012Validator
         self.schema = schema
         self.explainer = explaining(
-            schema, registry=shelf.explaining, format_checker=_format_checker()
+            _draftless(schema), registry=shelf.explaining, format_checker=_format_checker()
         )
         # With functions of ours, called or not, the engine takes twice as long for an event.
         self.asks_functions = _has_formats(schema, shelf)
@@ -126,6 +137,11 @@ class Checker:
         errors: Iterator[ValidationError] = self.explainer.iter_errors(event)
         for error in errors:
             yield from explain(error)
+
+
+def _draftless(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without its draft: where jsonschema meets one, it goes on with its own idea of keywords."""
+    return {name: said for name, said in schema.items() if name != "$schema"}
 
 
 def _has_formats(schema: Mapping[str, Any], shelf: Shelf) -> bool:

@@ -11,6 +11,10 @@ from schemas.parts import Parts, parts_of, unversioned
 from schemas.plan import Plan
 from schemas.shape import Shape, shape_of
 
+PARTS: Final = 1_000
+"""Calls whose parts are remembered, those that come first: of plans with large rules some 40 KB and
+5 ms each. Others are judged by their schemas, as they would be without any parts."""
+
 TYPES: Final = ("track", "identify", "page", "screen", "group", "alias")
 
 
@@ -86,6 +90,8 @@ class Schemas:
         named = event in self._semantic or (plan is not None and plan.planned(type, event))
         key = (type, event if named else None, plan)
         if key not in self._parts:
+            if len(self._parts) >= PARTS:
+                return None
             self._parts[key] = self._parts_of(*key)
         return self._parts[key]
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from referencing.exceptions import Unresolvable
 
 import schemas
-from schemas.checker import DRAFT_07, Checker, Shelf, check_schema
+from schemas.checker import DRAFT_07, DRAFT_2020_12, Checker, Shelf, check_schema
 from schemas.documents import URN, documents
 
 DOCUMENTS = documents()
@@ -163,6 +163,25 @@ def test_nothing_is_fetched(reference: str) -> None:
         Checker({"$ref": reference}, SHELF)
     with pytest.raises(Unresolvable):
         SHELF.explaining.resolver(URN + "track").lookup(reference)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "told"),
+    [
+        ("^a$", "a\n", ["must match the pattern ^a$"]),
+        ("^a$", "a", []),
+        ("^a\\$", "a$\n", []),
+        ("^a\\\\$", "a\\\n", ["must match the pattern ^a\\\\$"]),
+        ("^a\\\\$", "a\\", []),
+    ],
+)
+def test_a_text_ends_where_it_ends(pattern: str, text: str, told: list[str]) -> None:
+    """The end of a pattern is not the end of a line for who explains, wherever it stands."""
+    schema = {"$schema": DRAFT_2020_12, "items": {"$ref": "#"}, "pattern": pattern}
+    checker = Checker(schema, SHELF)
+
+    assert told == [violation.message for violation in checker.violations(text)]
+    assert told == [violation.message for violation in checker.violations([[text]])]
 
 
 def test_the_deciding_engine_is_right() -> None:

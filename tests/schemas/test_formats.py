@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas import Schemas
@@ -104,6 +104,7 @@ def test_events_are_judged_without_functions(shipped: Schemas) -> None:
     assert Checker({"format": "email"}, SHELF).asks_functions
 
 
+@example("a@a.a\n")
 @given(st.text("ab@. \n\x1f\x85\u2003\u200b\ufeff\u00e9", max_size=9))
 def test_email_by_pattern(shipped: Schemas, text: str) -> None:
     """The pattern of a trait means the format of that name, and says so."""

@@ -10,7 +10,7 @@ import pytest
 import schemas
 from schemas.checker import Checker, Shelf
 from schemas.documents import URN, documents
-from schemas.loader import TYPES
+from schemas.loader import PARTS, TYPES
 
 DOCUMENTS = documents()
 SHELF = Shelf.of(DOCUMENTS)
@@ -317,3 +317,16 @@ def test_what_we_keep_is_complete(shipped: schemas.Schemas, name: str) -> None:
     for field in schema["required"]:
         broken = {k: v for k, v in schema["examples"][0].items() if k != field}
         assert f"must have '{field}'" in [v.message for v in checker.violations(broken)]
+
+
+def test_what_is_remembered_of_plans_is_bounded() -> None:
+    """So many calls have parts, the first ones; others are judged by their schemas."""
+    shipped = schemas.load()
+    checker = Checker({}, SHELF)
+    names = [f"e{number}" for number in range(PARTS + 2)]
+    plan = schemas.Plan({("track", name): {1: checker} for name in names})
+    found = [shipped.parts("track", name, plan) for name in names]
+
+    assert all(found[:PARTS])
+    assert [None, None] == found[PARTS:]
+    assert found[0] is shipped.parts("track", "e0", plan)

@@ -79,6 +79,10 @@ VALUES = st.recursive(
 @example({"pattern": "^[^b]*$"}, "a\n")
 @example({"pattern": "^[^b]*$", "type": "string"}, "ab")
 @example({"minimum": 2, "type": "integer"}, 10**30)
+@example({"maximum": 2**53, "type": "number"}, 2**53 + 1)
+@example({"minimum": -(2**53), "type": "number"}, -(2**53) - 1)
+@example({"allOf": [{"maximum": 2}, {"maximum": 2.5}]}, 2.25)
+@example({"type": ["array", "string"], "minItems": 1, "minLength": 2, "maxLength": 3}, "a")
 @example({"properties": {"a": {}}, "additionalProperties": False}, {"a": 1, "b": 2})
 @example({"additionalProperties": {"type": "string"}, "required": ["a"]}, {"b": "a"})
 @example({"allOf": [{"properties": {"a": True}}, {"additionalProperties": False}]}, {"a": 1})
@@ -128,11 +132,37 @@ def test_what_the_type_takes_the_schema_takes(schema: Any, value: Any) -> None:
         ({"pattern": "^[^@]+$"}, b'"a"', False),
         ({"pattern": "^\\d$"}, b'"1"', False),
         ({"oneOf": [{}]}, b'"a"', False),
+        ({"enum": ["a", None]}, b"null", True),
+        ({"enum": ["a", "b"], "type": "string"}, b'"b"', True),
+        ({"enum": ["a", "b"]}, b'"c"', False),
+        ({"enum": ["a", 1]}, b'"a"', False),
+        ({"type": "array", "minItems": 2}, b"[1,2]", True),
+        ({"type": "array", "minItems": 2}, b"[1]", False),
+        ({"type": "string", "maxLength": 1}, '"\u00e9"'.encode(), True),
+        ({"type": "string", "maxLength": 1}, b'"ab"', False),
+        ({"type": "number", "maximum": 1.5}, b"1.5", True),
+        ({"type": "integer", "minimum": 1.5, "maximum": 3.5}, b"2", True),
+        ({"type": "integer", "minimum": 1.5, "maximum": 3.5}, b"4", False),
+        ({"type": "number", "maximum": 2**53}, b"1", False),
+        (
+            {"$ref": "#/$defs/a/$defs/b", "$defs": {"a": {"$id": "urn:x", "$defs": {"b": True}}}},
+            b"1",
+            False,
+        ),
     ],
 )
 def test_what_is_taken(schema: Any, text: bytes, expected: bool) -> None:
     """Also fields that Python has no names for; where words fail, nothing."""
     assert expected == takes(shape_of(schema, LENDING.documents), text)
+
+
+def test_what_unfolds_without_end_is_left() -> None:
+    """A tree is read to some depth and some width, and in any case at once."""
+    branches = {name: {"$ref": "#"} for name in "abc"}
+    tree = shape_of({"type": "object", "properties": branches}, {})
+
+    assert takes(tree, b'{"a":{"a":{}}}')
+    assert not takes(tree, b'{"c":{"c":{"c":{"c":{"c":{"c":{"c":{"c":{}}}}}}}}}')
 
 
 def test_two_shapes_together() -> None:
