@@ -54,6 +54,10 @@ _PLAIN: Final = re.compile(
     re.ASCII,
 )
 
+_STEADY: Final = re.compile(r"\^[^+*?]*[+*?]?[^+*?]*")
+"""Patterns that begin at one place and have one choice: Python takes no more steps than there are
+letters, where others may take the square of that, or worse, for a text made to that end."""
+
 _HELD: Final = frozenset({"array", "object"})
 """Kinds that may not stand beside a pattern: msgspec 0.22 frees the wrong one of the two types
 (`TypeNode_get_traverse_ranges` does not count the pattern's place) and may end the process."""
@@ -147,6 +151,14 @@ class _Reader:
     depth: int = 0
     steps: Iterator[int] = field(default_factory=count)
 
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the document is one of those that lie at hand, and no stranger's."""
+        document = self.document
+        return (
+            isinstance(document, dict) and self.documents.get(str(document.get("$id"))) is document
+        )
+
     def read(self, schema: Any) -> Shape:
         if schema is True:
             return ANY
@@ -184,13 +196,15 @@ class _Reader:
                 return Shape(least=said)
             case "maximum", int() | float() if abs(said) < _EXACT:
                 return Shape(most=said)
-            case "minItems", int():
+            case "minItems", int() if said < _EXACT:
                 return Shape(fewest=said)
-            case "minLength", int():
+            case "minLength", int() if said < _EXACT:
                 return Shape(shortest=said)
-            case "maxLength", int():
+            case "maxLength", int() if said < _EXACT:
                 return Shape(longest=said)
-            case "pattern", str() if _PLAIN.fullmatch(said):
+            case "pattern", str() if _PLAIN.fullmatch(said) and (
+                self.is_shipped or _STEADY.fullmatch(said)
+            ):
                 return Shape(patterns=(said,))
             case "allOf", list():
                 return reduce(Shape.__and__, map(self.read, said), ANY)

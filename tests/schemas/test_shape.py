@@ -17,7 +17,11 @@ from schemas.shape import ANY, NOTHING, Shape, closed, shape_of, type_of
 SHELF = Shelf.of(documents())
 LENT = {
     "$id": "urn:lent",
-    "$defs": {"named one": {"type": "string", "minLength": 2}, "self": {"$ref": "#/$defs/self"}},
+    "$defs": {
+        "named one": {"type": "string", "minLength": 2},
+        "self": {"$ref": "#/$defs/self"},
+        "two": {"type": "string", "pattern": "^a*b*$"},
+    },
 }
 LENDING = Shelf.of({"urn:lent": LENT})
 
@@ -46,6 +50,7 @@ SCHEMAS = st.recursive(
                 *({"pattern": "^[^b]*$"}, {"pattern": "(a|b)"}, {"pattern": "a[-]?"}),
                 *({"format": "email"}, {"$ref": "urn:lent#/$defs/named%20one"}, {"title": "t"}),
                 *({"$ref": "#/nowhere"}, {"$ref": "urn:lent#/$defs/self"}, {"maximum": 2}),
+                *({"maxLength": 2**64 - 1}, {"minLength": 2**64 - 1}, {"minItems": 2**63}),
                 *({"maximum": 2.5}, {"maxLength": 1}, {"enum": ["a", ""]}, {"enum": ["a", 1]}),
                 *({"minItems": 1}, {"minItems": 2, "type": "array"}, {"exclusiveMinimum": 0}),
                 *({"type": ["string", "null"], "enum": ["ab", None]}, {"maximum": 2**60}),
@@ -131,6 +136,11 @@ def test_what_the_type_takes_the_schema_takes(schema: Any, value: Any) -> None:
         ({"type": "string", "pattern": "^[^@\n]+$"}, b'"a\\n"', False),
         ({"pattern": "^[^@]+$"}, b'"a"', False),
         ({"pattern": "^\\d$"}, b'"1"', False),
+        ({"type": "string", "pattern": "^a*a$"}, b'"a"', True),
+        ({"type": "string", "pattern": "^a*a*$"}, b'"a"', False),
+        ({"type": "string", "pattern": "a+$"}, b'"a"', False),
+        ({"$ref": "urn:lent#/$defs/two"}, b'"aab"', True),
+        ({"$id": "urn:lent", "type": "string", "pattern": "^a*b*$"}, b'"aab"', False),
         ({"oneOf": [{}]}, b'"a"', False),
         ({"enum": ["a", None]}, b"null", True),
         ({"enum": ["a", "b"], "type": "string"}, b'"b"', True),
