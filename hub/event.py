@@ -143,5 +143,6 @@ class Event:
         """
         try:
             return _outline(self.record.value)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            # msgspec counts levels on Python's own stack, of which some is gone already.
             return self.body

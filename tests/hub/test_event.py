@@ -100,6 +100,15 @@ def test_the_outline_is_a_part_of_the_body() -> None:
         assert broken.outline
 
 
+@pytest.mark.parametrize("depth", [900, 1_000, 1_020])
+def test_no_depth_is_too_deep_for_the_outline(depth: int) -> None:
+    """What the body can be parsed from, the outline can be told from."""
+    deep = b'{"timestamp":7,"properties":{"a":%b}}' % (b"[" * depth + b"]" * depth)
+    event = Event.of(record_of(Entry(b"k", deep, entry_of("shop", TRACK, 1.0).headers)))
+
+    assert 7 == event.outline["timestamp"] == event.body["timestamp"]
+
+
 def test_a_record_without_headers_is_no_event() -> None:
     """A record that the hub did not write raises KeyError."""
     with pytest.raises(KeyError):
