@@ -95,7 +95,7 @@ async def _measured(asked: argparse.Namespace) -> dict[str, Any]:
             bench = Bench(
                 folder=folder,
                 rounds=asked.rounds or (1 if asked.quick else usual),
-                seconds=0.5 if asked.quick else 1.0,
+                seconds=0.2 if asked.quick else 1.0,
                 size=0.1 if asked.quick else 1.0,
                 backlog=20_000 if asked.quick else 10_000_000 if asked.long else 1_000_000,
                 stack=stack,
