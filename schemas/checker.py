@@ -20,6 +20,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from schemas.formats import CHECKED, REMARKS
+from schemas.pattern import in_python
 from schemas.violation import SCHEMA_VIOLATION, Violation, explain
 
 DRAFT_2020_12: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -47,12 +48,8 @@ def _properties(
 
 
 def _pattern(validator: Any, pattern: str, event: Any, _: Any) -> Iterator[ValidationError]:
-    """The keyword as jsonschema has it, but that a text ends where it ends: Python's `$` stands
-    before a last line feed, too, and the deciding engine's does not.
-    """
-    # An even number of backslashes before the `$` leaves it what it is.
-    ending = re.sub(r"(?<!\\)((?:\\\\)*)\$$", r"\1\\Z", pattern)
-    if validator.is_type(event, "string") and not re.search(ending, event):
+    """The keyword as jsonschema has it, but that a text ends where it ends."""
+    if validator.is_type(event, "string") and not re.search(in_python(pattern), event):
         yield ValidationError("")
 
 

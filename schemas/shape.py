@@ -21,6 +21,8 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from schemas.pattern import in_python
+
 _DEPTH: Final = 32
 """Schemas within schemas that are followed; one that refers to itself has no end."""
 
@@ -275,8 +277,7 @@ def _strings(shape: Shape) -> list[Any]:
     if shape.longest is not None:
         meta["max_length"] = shape.longest
     for pattern in shape.patterns:
-        # Python's `$` stands before a last line feed, too.
-        meta["pattern"] = re.sub(r"\$$", r"\\Z", pattern)
+        meta["pattern"] = in_python(pattern)
     return [Annotated[str, Meta(**meta)] if meta else str]
 
 

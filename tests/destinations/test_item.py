@@ -37,16 +37,6 @@ def test_off_board_it_has_neither() -> None:
         _ = item.action
 
 
-def test_who_alights_forgets_the_row() -> None:
-    """A backlog that waits holds records and no rows; the event is the same."""
-    item = boarded()
-    before = item.event
-    item.alight()
-
-    assert None is item.boarding
-    assert before == item.event
-
-
 def test_two_items_of_one_event_are_two() -> None:
     """Items are told apart by themselves and not by what they hold."""
     one, progress = event(), Progress(0)

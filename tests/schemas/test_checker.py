@@ -165,23 +165,14 @@ def test_nothing_is_fetched(reference: str) -> None:
         SHELF.explaining.resolver(URN + "track").lookup(reference)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "text", "told"),
-    [
-        ("^a$", "a\n", ["must match the pattern ^a$"]),
-        ("^a$", "a", []),
-        ("^a\\$", "a$\n", []),
-        ("^a\\\\$", "a\\\n", ["must match the pattern ^a\\\\$"]),
-        ("^a\\\\$", "a\\", []),
-    ],
-)
-def test_a_text_ends_where_it_ends(pattern: str, text: str, told: list[str]) -> None:
+def test_a_text_ends_where_it_ends() -> None:
     """The end of a pattern is not the end of a line for who explains, wherever it stands."""
-    schema = {"$schema": DRAFT_2020_12, "items": {"$ref": "#"}, "pattern": pattern}
-    checker = Checker(schema, SHELF)
+    schema = {"$schema": DRAFT_2020_12, "items": {"$ref": "#"}, "pattern": "^a$"}
 
-    assert told == [violation.message for violation in checker.violations(text)]
-    assert told == [violation.message for violation in checker.violations([[text]])]
+    assert [] == Checker(schema, SHELF).violations([["a"]])
+    for broken in ("a\n", [["a\n"]]):
+        (said,) = Checker(schema, SHELF).violations(broken)
+        assert "must match the pattern ^a$" == said.message
 
 
 def test_the_deciding_engine_is_right() -> None:
