@@ -10,24 +10,23 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct, field
+
 from destinations.spec import Action, Batch, Row
 from hub.encoding import dumps
 
 Rider = TypeVar("Rider")
 
 
-class Bus(Generic[Rider]):
+class Bus(Struct, Generic[Rider], eq=False):
     """One request's riders; `since` is when the first took a seat, `turn` the gate's."""
 
-    __slots__ = ("action", "bytes", "riders", "since", "turn", "uniques")
-
-    def __init__(self, action: Action[Any], since: float) -> None:
-        self.action = action
-        self.since = since
-        self.riders: list[Rider] = []
-        self.bytes = 0
-        self.uniques: set[Hashable] = set()
-        self.turn: tuple[int, int, float] = (0, 0, 0.0)
+    action: Action[Any]
+    since: float
+    riders: list[Rider] = field(default_factory=list)
+    bytes: int = 0
+    uniques: set[Hashable] = field(default_factory=set)
+    turn: tuple[int, int, float] = (0, 0, 0.0)
 
     @property
     def full(self) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from destinations.outcome import Barred, Failed, Outcome, Refused, different
 from destinations.sender import ForbiddenAddress, Unsent
 from destinations.spec import Account, Action, Row
@@ -32,20 +34,12 @@ class Sends(Protocol):
     async def send(self, request: Request) -> Reply: ...
 
 
-class Carried:
+class Carried(Struct, eq=False):
     """What a talk came to: the outcomes, and the last reply that was heard, if any."""
 
-    __slots__ = ("error", "outcomes", "reply")
-
-    def __init__(
-        self,
-        outcomes: Sequence[Outcome],
-        reply: Reply | None = None,
-        error: Exception | None = None,
-    ) -> None:
-        self.outcomes = outcomes
-        self.reply = reply
-        self.error = error
+    outcomes: Sequence[Outcome]
+    reply: Reply | None = None
+    error: Exception | None = None
 
 
 async def carry(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from destinations.lanes import Lane
 from destinations.plan import Boarding
@@ -15,8 +18,7 @@ from hub.event import Event
 from hub.log import EVENTS, Record
 
 
-@dataclass(eq=False, slots=True)
-class Item:
+class Item(Struct, eq=False):
     """An event in a lane. It has an action and a row only while it is on board.
 
     `offset` is what its reader must finish; its event may stand elsewhere (a dead letter's does).
@@ -38,7 +40,7 @@ class Item:
     accepted: bool = False
     parked: int | None = None
     yard: ParkedLane | None = None
-    lane: Lane[Item] = field(init=False)
+    lane: Lane[Item] = None  # type: ignore[assignment]  # until its first seat
 
     @property
     def action(self) -> Action[Any]:
@@ -82,4 +84,4 @@ def origin(record: Record) -> Record:
     if place is None:
         return record
     partition, _, offset = place.partition(b":")
-    return record._replace(stream=EVENTS, partition=int(partition), offset=int(offset))
+    return replace(record, stream=EVENTS, partition=int(partition), offset=int(offset))

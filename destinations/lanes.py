@@ -9,6 +9,8 @@ from enum import Enum, auto
 from itertools import count
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 Item = TypeVar("Item")
 
 
@@ -26,16 +28,13 @@ RETRIES = 8
 """Of so many heads one is a retry while first tries wait: they come first, and starve nobody."""
 
 
-class Lane(Generic[Item]):
+class Lane(Struct, Generic[Item], eq=False):
     """The queue of one key; `since`: when its head was first sent back, in steady seconds."""
 
-    __slots__ = ("items", "key", "since", "state")
-
-    def __init__(self, key: bytes, item: Item) -> None:
-        self.key = key
-        self.items: deque[Item] = deque([item])
-        self.since: float | None = None
-        self.state = State.READY
+    key: bytes
+    items: deque[Item]
+    since: float | None = None
+    state: State = State.READY
 
     @property
     def head(self) -> Item:
@@ -74,7 +73,7 @@ class Lanes(Generic[Item]):
         if lane is not None:
             lane.items.append(item)
             return
-        lane = self._lanes[key] = Lane(key, item)
+        lane = self._lanes[key] = Lane(key, deque((item,)))
         self._ready.append(lane)
 
     def board(self, now: float) -> Lane[Item] | None:
@@ -153,8 +152,7 @@ class Lanes(Generic[Item]):
         if lane is not None:
             lane.items.extend(items)
             return
-        lane = self._lanes[key] = Lane(key, items[0])
-        lane.items.extend(items[1:])
+        lane = self._lanes[key] = Lane(key, deque(items))
         self._due.append(lane)
 
     def take_out(self, lanes: Collection[Lane[Item]]) -> list[Item]:
@@ -190,8 +188,7 @@ class Lanes(Generic[Item]):
             lane.state = State.GONE
             del self._lanes[lane.key]
             if staying:
-                anew = self._lanes[lane.key] = Lane(lane.key, staying[0])
-                anew.items = staying
+                anew = self._lanes[lane.key] = Lane(lane.key, staying)
                 self._ready.append(anew)
         self._backlog -= len(gone)
         self.bytes -= sum(map(self._weigh, gone))

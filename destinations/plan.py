@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from destinations.forms import moment
 from destinations.hearing import BY_RULES, BY_SOURCE, NO_ACTION, Hearing, named
@@ -48,7 +50,7 @@ class Filtered:
     reason: str
 
 
-class Boarding(NamedTuple):
+class Boarding(Struct, frozen=True, gc=False):
     """The event is to be sent: by which action, as which row."""
 
     action: Action[Any]

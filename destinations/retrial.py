@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from destinations.deadletters import DeadLetter, settle
 from destinations.errand import Errand
 from hub.clock import Clock
@@ -53,4 +55,4 @@ def _record(letter: DeadLetter, number: int) -> Record:
     """
     event = letter.event
     where = b"%d:%d" % (event.partition, event.offset)
-    return event._replace(offset=number, headers=(*event.headers, ("place", where)))
+    return replace(event, offset=number, headers=(*event.headers, ("place", where)))

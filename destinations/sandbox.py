@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 import orjson
 from aiohttp import web
+from msgspec.structs import replace
 
 from destinations import registry
 from destinations.spec import Sandbox, Taken
@@ -132,7 +133,7 @@ def app(
         now = clock.now()
         reply, line = practice.answer(heard, fault, now)
         # By the clock that it judges by, as at any vendor's.
-        reply = reply._replace(headers={"Date": formatdate(now, usegmt=True), **reply.headers})
+        reply = replace(reply, headers={"Date": formatdate(now, usegmt=True), **reply.headers})
         if journal is not None:
             journal.write(dumps({"place": practice.name, **line}) + b"\n")
         return await _sent(request, reply, fault)

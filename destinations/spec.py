@@ -10,10 +10,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic import Field as setting  # noqa: N813 - in a vendor, `Field` is a mapped field
 
@@ -96,7 +97,7 @@ PRIVATE: Final = "_metadata"
 """What an event says to the hub alone (facts, 1.4 and row 38 of the checklist)."""
 
 
-class Row(NamedTuple):
+class Row(Struct, frozen=True, gc=False):
     """An event mapped to an action's fields.
 
     `id` is the messageId; `received_at` is in seconds since the epoch; `timestamp` is what the

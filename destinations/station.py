@@ -257,11 +257,11 @@ class Station:
                 verdict = self._consequences.dares(item, verdict, wall) or verdict
             if isinstance(verdict, Boarding):
                 item.boarding = verdict
-                action, row = verdict
+                action = verdict.action
                 if not self.gate.bars.seat(action.name, now):
                     self._consequences.hold(item, now)
                     return False
-                self._batcher.board(item, action, row, now)
+                self._batcher.board(item, action, verdict.row, now)
         except orjson.JSONDecodeError as error:
             # Like a record without headers: nobody can say it, nor can a dead letter hold it.
             self._tells.stumbled("a record that is no event was left out", error)

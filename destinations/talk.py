@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
+from msgspec import Struct
 
 from destinations.outcome import Barred, Busy, Failed, Outcome, Refused
 
@@ -29,7 +30,7 @@ class Unreadable(Exception):
     """A reply that is not what was promised; the engine makes it a failure, never a success."""
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True, gc=False):
     """One HTTP request. `timeout` in seconds; `public_only` refuses private addresses (SSRF).
 
     `max_reply`: bytes of the reply that are read (a property catalogue outgrows the usual bound).
@@ -48,7 +49,7 @@ class Request(NamedTuple):
         return _json(self.body)
 
 
-class Reply(NamedTuple):
+class Reply(Struct, frozen=True, gc=False):
     """One HTTP reply; header names are lower case."""
 
     status: int

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypedDict
 
 import msgspec
 import orjson
+from msgspec import Struct
 
 from hub.encoding import dumps
 from hub.log import Entry, Headers, Record
@@ -99,11 +99,10 @@ def _at(milliseconds: int) -> tuple[str, bytes]:
     return ("at", b"%d" % milliseconds)
 
 
-@dataclass(slots=True)
-class Event:
+class Event(Struct, eq=False, gc=False):
     """A record's event, by its headers; what else it says is read from the record when asked for.
 
-    Nobody changes it. (It is not frozen, since that takes three times as long to make.)
+    Nobody changes it.
     """
 
     record: Record
@@ -118,12 +117,12 @@ class Event:
         """The event of a record that `entry_of` made. Raises KeyError when a header is missing."""
         headers = dict(record.headers)
         return cls(
-            record=record,
-            id=headers["id"].decode(),
-            type=headers["type"].decode(),
-            name=headers["name"].decode(),
-            source=headers["source"].decode(),
-            received_at=int(headers["at"]) / 1000,
+            record,
+            headers["id"].decode(),
+            headers["type"].decode(),
+            headers["name"].decode(),
+            headers["source"].decode(),
+            int(headers["at"]) / 1000,
         )
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 LONGEST_WAIT: Final = 300
 """Seconds; SDKs cap Retry-After there (facts, 1.10)."""
@@ -50,8 +51,7 @@ class Room:
         return self.bytes + size <= self._max_bytes
 
 
-@dataclass(slots=True)
-class Stay:
+class Stay(Struct, eq=False):
     """One request's place in the room; `kept` when an append will leave it, not the request."""
 
     room: Room

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec import Struct, field
 
 from hub.clock import Clock
 from hub.log import EVENTS, REJECTED, Entry, EntryTooLarge, Log, LogError
@@ -40,8 +41,7 @@ class Appending(Protocol):
         """As `Log.append`; may raise SpoolFull, too."""
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(Struct, eq=False):
     """What one request wants kept, and whose promises it waits for."""
 
     source: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from ingest.admission import Stay
 from ingest.enrich import Connection
@@ -27,7 +28,7 @@ class Call(NamedTuple):
     retries: int = 0
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True):
     """What a body asks: its write key, its items, and either way to them, or why there is none."""
 
     key: Any = None
@@ -46,8 +47,7 @@ UNDECIDED: Final = refuse("internal")
 """What is answered if a fault of ours leaves it at that."""
 
 
-@dataclass(slots=True, eq=False)
-class Post:
+class Post(Struct, eq=False):
     """A POST, and what is known of it so far."""
 
     call: Call

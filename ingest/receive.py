@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import zlib
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiohttp import web
+from msgspec import Struct
 
 from ingest.admission import Stay
 from ingest.envelope import BATCH_BYTES
@@ -32,7 +33,7 @@ class Gone(Exception):
     """The client hung up, or what follows is not HTTP."""
 
 
-class Body(NamedTuple):
+class Body(Struct, frozen=True, gc=False):
     """What arrived. `fault`: the code by which it is refused, else nothing."""
 
     text: bytes

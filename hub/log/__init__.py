@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
+from msgspec import Struct
+
 EVENTS = "events"
 REJECTED = "rejected"
 PARKED = "parked"
@@ -63,7 +65,7 @@ class LogMisconfigured(LogError):
     """The log's settings, streams or rights are wrong; the message says which and the fix."""
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """What is appended: a key that decides order, a value, and headers that filters may read."""
 
     key: bytes
@@ -78,7 +80,7 @@ class Place(NamedTuple):
     offset: int
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True, gc=False):
     """An entry in the log. `at` is the time of the append, in seconds since the epoch."""
 
     stream: str

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from hub.log import Entry, LogError
 from hub.log.kafka_topics import Topic
 
 
-@dataclass(eq=False, slots=True)
-class Call:
+class Call(Struct, eq=False):
     """One call of `append`, of so many bytes: answered when no part is missing."""
 
     answer: asyncio.Future[None]
@@ -21,8 +21,7 @@ class Call:
     missing: int = 0
 
 
-@dataclass(eq=False, slots=True)
-class Part:
+class Part(Struct, eq=False):
     """What one call appends to one partition."""
 
     call: Call
@@ -34,8 +33,7 @@ class Part:
     runs: list[tuple[int, int]] = field(default_factory=list)  # of offsets; first, and how many
 
 
-@dataclass(eq=False, slots=True)
-class Line:
+class Line(Struct, eq=False):
     """The parts that wait for one partition; `busy` while a batch of it travels."""
 
     topic: Topic

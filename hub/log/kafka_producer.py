@@ -283,9 +283,10 @@ class Producer:
         append = batch.append
         while (part := line.next()) is not None:
             count = 0
-            for key, value, headers in part.entries[part.sent :] if part.sent else part.entries:
+            for one in part.entries[part.sent :] if part.sent else part.entries:
                 # Headers must be a list.
-                if append(timestamp=None, key=key, value=value, headers=[*headers]) is None:
+                headers = [*one.headers]
+                if append(timestamp=None, key=one.key, value=one.value, headers=headers) is None:
                     break
                 count += 1
             if count:

@@ -18,8 +18,8 @@ _AROUND_HEADER = 10
 
 def size_of(entry: Entry) -> int:
     """Bytes that an entry takes in a log, with what a log writes around it."""
-    key, value, headers = entry
-    size = _AROUND_ENTRY + len(key) + len(value) + _AROUND_HEADER * len(headers)
+    headers = entry.headers
+    size = _AROUND_ENTRY + len(entry.key) + len(entry.value) + _AROUND_HEADER * len(headers)
     for name, told in headers:
         size += len(told) + (len(name) if name.isascii() else len(name.encode()))
     return size

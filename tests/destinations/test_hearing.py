@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from destinations.hearing import BY_RULES, BY_SOURCE, KINDS, NO_ACTION, Hearing
 from destinations.instance import Instance
@@ -31,7 +32,7 @@ def test_headers_in_another_order_are_read_by_name() -> None:
     for name, verdict in (("Bought", None), ("Sold", BY_RULES), ("Bought", None)):
         one = record(0, event=name)
 
-        assert verdict == hearing.unheard(one._replace(headers=one.headers[::-1]))
+        assert verdict == hearing.unheard(replace(one, headers=one.headers[::-1]))
 
 
 def test_names_without_end_take_no_memory_without_end() -> None:
@@ -40,7 +41,7 @@ def test_names_without_end_take_no_memory_without_end() -> None:
     one = record(0)
     for number in range(KINDS + 10):
         named = (*one.headers[:3], ("name", b"N%d" % number), *one.headers[4:])
-        hearing.unheard(one._replace(headers=named))
+        hearing.unheard(replace(one, headers=named))
 
     assert (None, 11) == (hearing.unheard(one), len(hearing._known))
 
@@ -50,4 +51,4 @@ def test_what_is_no_event_is_told() -> None:
     hearing = Hearing(INSTANCE, ACTIONS)
     for _ in range(2):
         with pytest.raises(KeyError):
-            hearing.unheard(record(0)._replace(headers=()))
+            hearing.unheard(replace(record(0), headers=()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import orjson
+from msgspec.structs import replace
 
 from destinations.index_rows import (
     digest,
@@ -45,7 +46,7 @@ def test_an_event_stands_by_its_append() -> None:
 
 def test_what_is_no_event_has_no_row() -> None:
     """A record that no ingest of ours wrote is passed over."""
-    assert event_row(record(0)._replace(headers=())) is None
+    assert event_row(replace(record(0), headers=())) is None
 
 
 def test_a_page_tells_its_range() -> None:
@@ -54,15 +55,15 @@ def test_a_page_tells_its_range() -> None:
     page = Record(DELIVERIES, 2, 9, b"k", b"{}", headers, NOW)
 
     assert (2, 3, 100, 107, 9, "crm") == page_row(page)
-    assert page_row(page._replace(headers=headers[1:])) is None
+    assert page_row(replace(page, headers=headers[1:])) is None
 
 
 def test_other_records_are_found_by_id() -> None:
     """A rejected event is found by the id in its body, a settlement by its letter's place."""
     refused = Record(REJECTED, 0, 1, b"k", orjson.dumps({"messageId": "m-1"}), (), NOW)
-    nameless = refused._replace(value=orjson.dumps({"messageId": None}))
+    nameless = replace(refused, value=orjson.dumps({"messageId": None}))
     letter = Record(DEAD_LETTERS, 0, 2, b"k", b"{}", (("id", b"m-1"),), NOW)
-    settled = letter._replace(offset=3, headers=(("to", b"crm"), ("settles", b"0:2")))
+    settled = replace(letter, offset=3, headers=(("to", b"crm"), ("settles", b"0:2")))
 
     assert [(digest(b"m-1")[0], REJECTED, packed(0, 1))] == list(other_rows(refused))
     assert [] == list(other_rows(nameless))

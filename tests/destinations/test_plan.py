@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from destinations.hearing import BY_RULES, BY_SOURCE, NO_ACTION
 from destinations.mapping import At, Const, Field
@@ -370,8 +371,8 @@ def test_without_a_time_of_its_own_its_receipt_counts(timestamp: Any) -> None:
     old = Row("m", "track", "", NOW - 61.0, timestamp, {}, b"{}")
 
     assert "expired" == getattr(expired(of, old, NOW), "code", None)
-    assert None is expired(of, old._replace(received_at=NOW - 60.0), NOW)
-    assert None is expired(action(), old._replace(received_at=0.0), NOW)
+    assert None is expired(of, structs.replace(old, received_at=NOW - 60.0), NOW)
+    assert None is expired(action(), structs.replace(old, received_at=0.0), NOW)
 
 
 def test_two_instances_of_one_vendor_are_two() -> None:

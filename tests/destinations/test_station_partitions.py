@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from destinations.hearing import BY_RULES
@@ -95,9 +96,9 @@ def test_what_was_read_before_is_not_sent_again() -> None:
 
 def test_a_record_that_is_no_event_is_passed_and_told() -> None:
     """Without headers, or with a body that is no JSON, it stops nobody and its offset ends."""
-    bare = record(0)._replace(headers=())
-    odd = record(1)._replace(headers=(*record(1).headers[:-1], ("at", b"soon")))
-    torn = record(2, "a")._replace(value=b'{"type": "tr')
+    bare = structs.replace(record(0), headers=())
+    odd = structs.replace(record(1), headers=(*record(1).headers[:-1], ("at", b"soon")))
+    torn = structs.replace(record(2, "a"), value=b'{"type": "tr')
     day = Day(plan())
     with capture_logs() as logs:
         day.station.adopt(0, Recovered())
