@@ -8,9 +8,8 @@ counts here. What is in any way different gets no answer, and goes the long way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, Final
 
 import msgspec
 import orjson
@@ -22,7 +21,7 @@ from ingest.enrich import AGENT_LETTERS, Connection, Network, address_of, channe
 from ingest.envelope import EVENT_BYTES
 from ingest.sources import Source
 from ingest.text import sound
-from ingest.timestamps import corrected, iso_of, milliseconds_of
+from ingest.timestamps import corrected, iso_of, milliseconds_of, written_moment
 from ingest.validate import LATE, VERSION, Receipt, new_id
 from schemas import OWN, REFUSING, Parts, Schemas
 
@@ -31,6 +30,7 @@ _RESERVED: Final = "Segment Consent Preference Updated"
 
 _EMPTY: Final = b"{}"
 _NOTHING: Final = Entry(b"", b"", ())
+_AT_USER: Final = ("browser", "mobile")
 _LINE_FEED: Final = 0x0A
 _QUOTE: Final = 0x22
 
@@ -85,23 +85,13 @@ class _Split(Struct, gc=False):
     batch: list[Raw]
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """A request whose events may be plain. `key`: the write key in its body, or nothing."""
 
     items: Sequence[Item]
     text: bytes
     sent_at: str
     key: str
-
-
-@dataclass(slots=True, eq=False)
-class Submission:
-    """A request to be judged. `plain`: whether all of its events are, as far as is known."""
-
-    request: Request
-    source: Source
-    receipt: Receipt
-    plain: bool = True
 
 
 class Candidate(Struct, gc=False):
@@ -111,7 +101,6 @@ class Candidate(Struct, gc=False):
     """
 
     item: Item
-    submission: Submission
     parts: Parts
     own: bytes
     text: bytes
@@ -120,6 +109,21 @@ class Candidate(Struct, gc=False):
     late: bool = False
     entry: Entry = _NOTHING
 
+
+class Submission(Struct, eq=False):
+    """A request to be judged. `plain`: whether all of its events are, as far as is known; then
+    `events` are all of them.
+    """
+
+    request: Request
+    source: Source
+    receipt: Receipt
+    plain: bool = True
+    events: list[Candidate] = field(default_factory=list)
+
+
+Stage = Callable[[Submission], None]
+"""Looks at one thing in each event of a request, and says whether it is still plain."""
 
 _single: Final = msgspec.json.Decoder(Item).decode
 _batch: Final = msgspec.json.Decoder(_Batch).decode
@@ -152,6 +156,15 @@ class Plain:
     def __init__(self, schemas: Schemas, proxies: Sequence[Network] = ()) -> None:
         self._parts = schemas.parts
         self._proxies = proxies
+        self._stages: Sequence[Stage] = (
+            self._meet,
+            _hold,
+            _sound,
+            _have_context,
+            self._enrich,
+            _date,
+            _sign,
+        )
         for type_ in OWN:  # to make them takes some 10 ms: not while somebody waits
             self._parts(type_, None)
 
@@ -159,89 +172,61 @@ class Plain:
         self, submissions: Sequence[Submission], now: float
     ) -> Sequence[Sequence[Candidate] | None]:
         """The events of each request as the log will keep them; None when one is not plain."""
-        if len(submissions) == 1 and len(submissions[0].request.items) == 1:
-            return [self._judge_alone(submissions[0], now)]
-        of_each = [self._candidates(one) for one in submissions]
-        found = [one for some in of_each for one in some]
-        found = [one for one in found if one.submission.plain and _holds(one)]
-        found = [one for one in found if one.submission.plain and _is_sound(one)]
-        found = [one for one in found if one.submission.plain and _has_context(one)]
-        found = [one for one in found if one.submission.plain and self._is_enriched(one)]
-        for one in found:
-            _date(one)
-        for one in found:
-            _sign(one)
-        values = [_rendered(one.item) for one in found]
+        for stage in self._stages:
+            for one in submissions:
+                if one.plain:
+                    stage(one)
         at = at_header(now)
-        for one, value in zip(found, values, strict=True):
-            one.entry = _entry_of(one.item, value, at)
-        return [some if one.plain else None for one, some in zip(submissions, of_each, strict=True)]
+        for one in submissions:
+            if one.plain:
+                _enter(one, at)
+        return [one.events if one.plain else None for one in submissions]
 
-    def _candidates(self, submission: Submission) -> list[Candidate]:
-        """Its events, if each meets the contract of its type, and none is too large."""
-        request = submission.request
-        found = [
-            Candidate(item, submission, parts, _own_of(item), _text_of(item))
-            for item in request.items
-            if (parts := self._parts_of(item, submission.source)) is not None
-        ]
-        fit = len(found) == len(request.items)
-        if fit and len(request.text) > EVENT_BYTES:
-            # Most batches need no look at the size of each event.
-            sizes = [len(one.own) + len(one.text) for one in found]
-            rest = len(request.text) - sum(sizes)
-            fit = max(sizes, default=0) + rest <= EVENT_BYTES or _fit(request.text)
-        submission.plain = fit
-        return found
-
-    def _parts_of(self, item: Item, source: Source) -> Parts | None:
-        """What schemas ask of the parts of an event, if it meets the contract of its type, and has
-        and is what its source's plan asks for besides.
+    def _meet(self, submission: Submission) -> None:
+        """Whether each event meets the contract of its type, and has and is what its source's plan
+        asks for besides; and whether none is too large.
         """
-        if not _meets_contract(item):
-            return None
-        event = item.event if item.type == "track" else None
-        plan = source.plan
-        if plan is None:
-            return self._parts(item.type, event)
-        if source.settings.unplanned != "allow" and not plan.planned(item.type, event):
-            return None
-        parts = self._parts(item.type, event, plan)
-        return parts if parts and all(_says(item, name) for name in parts.needed) else None
+        request, source = submission.request, submission.source
+        plan, parts_of = source.plan, self._parts
+        planned = None if plan is None or source.settings.unplanned == "allow" else plan.planned
+        for item in request.items:
+            type_ = item.type
+            event = item.event if type_ == "track" else None
+            parts = (
+                parts_of(type_, event, plan)
+                if _meets_contract(item) and (planned is None or planned(type_, event))
+                else None
+            )
+            if parts is None or (parts.needed and not _says(item, parts.needed)):
+                submission.plain = False
+                return
+            submission.events.append(Candidate(item, parts, _own_of(item), _bytes_of(item.context)))
+        if len(request.text) > EVENT_BYTES:
+            # Most batches need no look at the size of each event.
+            sizes = [len(one.own) + len(one.text) for one in submission.events]
+            rest = len(request.text) - sum(sizes)
+            submission.plain = max(sizes, default=0) + rest <= EVENT_BYTES or _fit(request.text)
 
-    def _judge_alone(self, submission: Submission, now: float) -> Sequence[Candidate] | None:
-        """The same of a single event in no company: lists would cost more than they bring."""
-        request = submission.request
-        (item,) = request.items
-        parts = self._parts_of(item, submission.source)
-        if parts is None or (len(request.text) > EVENT_BYTES and not _fit(request.text)):
-            return None
-        one = Candidate(item, submission, parts, _own_of(item), _text_of(item))
-        if not (_holds(one) and _is_sound(one) and _has_context(one) and self._is_enriched(one)):
-            return None
-        _date(one)
-        _sign(one)
-        one.entry = _entry_of(item, _rendered(item), at_header(now))
-        return (one,)
-
-    def _is_enriched(self, one: Candidate) -> bool:
-        """Put into the event what the connection tells, as `ingest.enrich` does, if it can."""
-        item, context, connection = one.item, one.context, one.submission.receipt.connection
-        library = context.library
-        channel = channel_of((library.name or "") if library else "")
-        if channel and not item.channel:
-            item.channel = channel
-        told = b""
-        if connection.client_side or channel in ("browser", "mobile") or context.direct is True:
-            if context.ip is None or context.userAgent is None:
-                return _refuse(one)  # they would stand there twice
-            told = self._told(context, connection)
-        if told:
-            more = b"," + one.text[1:] if _QUOTE in one.text else b"}"
-            item.context = Raw(b"{" + told + more)
-        elif item.context is UNSET:
-            item.context = Raw(one.text)
-        return True
+    def _enrich(self, submission: Submission) -> None:
+        """Put into each event what the connection tells, as `ingest.enrich` does, if it can."""
+        connection = submission.receipt.connection
+        for one in submission.events:
+            item, context = one.item, one.context
+            library = context.library
+            channel = channel_of((library.name or "") if library else "")
+            if channel and not item.channel:
+                item.channel = channel
+            told = b""
+            if connection.client_side or channel in _AT_USER or context.direct is True:
+                if context.ip is None or context.userAgent is None:
+                    submission.plain = False  # they would stand there twice
+                    return
+                told = self._told(context, connection)
+            if told:
+                more = b"," + one.text[1:] if _QUOTE in one.text else b"}"
+                item.context = Raw(b"{" + told + more)
+            elif item.context is UNSET:
+                item.context = Raw(one.text)
 
     def _told(self, context: Any, connection: Connection) -> bytes:
         """The fields that the connection adds to a context."""
@@ -279,9 +264,9 @@ def _meets_contract(item: Item) -> bool:
     )
 
 
-def _says(item: Item, name: str) -> bool:
-    """Whether it has the field of this name."""
-    return getattr(item, _ATTRIBUTES[name]) not in ("", UNSET)
+def _says(item: Item, names: Iterable[str]) -> bool:
+    """Whether it has the fields of these names."""
+    return all(getattr(item, _ATTRIBUTES[name]) not in ("", UNSET) for name in names)
 
 
 def _is_object(part: Raw) -> bool:
@@ -292,41 +277,39 @@ def _is_object(part: Raw) -> bool:
 
 
 def _own_of(item: Item) -> bytes:
-    own = item.traits if item.properties is UNSET else item.properties
-    return _EMPTY if own is UNSET else bytes(own)
+    return _bytes_of(item.traits if item.properties is UNSET else item.properties)
 
 
-def _text_of(item: Item) -> bytes:
-    return _EMPTY if item.context is UNSET else bytes(item.context)
+def _bytes_of(part: Raw | UnsetType) -> bytes:
+    return _EMPTY if part is UNSET else bytes(part)
 
 
-def _refuse(one: Candidate) -> bool:
-    """It is not plain, and so its request is not."""
-    one.submission.plain = False
-    return False
-
-
-def _holds(one: Candidate) -> bool:
-    """Whether its properties or traits are as schemas ask."""
+def _hold(submission: Submission) -> None:
+    """Whether the properties or traits of each are as schemas ask."""
     try:
-        one.parts.own(one.own)
+        for one in submission.events:
+            one.parts.own(one.own)
     except REFUSING:
-        return _refuse(one)
-    return True
+        submission.plain = False
 
 
-def _is_sound(one: Candidate) -> bool:
+def _sound(submission: Submission) -> None:
     """Whether readers of the record can parse them."""
-    return sound(one.own) or _refuse(one)
+    for one in submission.events:
+        if not sound(one.own):
+            submission.plain = False
+            return
 
 
-def _has_context(one: Candidate) -> bool:
-    """Whether all this is true of its context; what that says of itself is kept."""
-    try:
-        one.context = one.parts.known_context(one.text)
-    except REFUSING:
-        return _has_odd_context(one)
-    return True
+def _have_context(submission: Submission) -> None:
+    """Whether all this is true of the context of each; what that says of itself is kept."""
+    for one in submission.events:
+        try:
+            one.context = one.parts.known_context(one.text)
+        except REFUSING:
+            if not _has_odd_context(one):
+                submission.plain = False
+                return
 
 
 def _has_odd_context(one: Candidate) -> bool:
@@ -334,51 +317,63 @@ def _has_odd_context(one: Candidate) -> bool:
     try:
         one.context = one.parts.context(one.text)
     except REFUSING:
-        return _refuse(one)
-    return sound(one.text) or _refuse(one)
+        return False
+    return sound(one.text)
 
 
 def _fit(text: bytes) -> bool:
-    """Whether no event of a batch is larger than allowed, by its bytes as sent."""
+    """Whether no event of a request is larger than allowed, by its bytes as sent."""
     try:
         return all(memoryview(one).nbytes <= EVENT_BYTES for one in _split(text).batch)
     except REFUSING:  # some levels deeper in Python's stack than where it was read before
         return False
 
 
-def _date(one: Candidate) -> None:
+def _date(submission: Submission) -> None:
     """Set the times as `ingest.validate` does."""
-    item, submission = one.item, one.submission
-    receipt = submission.receipt
-    original = item.timestamp
-    own = milliseconds_of(original)
-    if own is None and item.original_timestamp:
-        original = item.original_timestamp
-        own = milliseconds_of(original)
-    item.original_timestamp = original
-    if not item.sent_at:
-        item.sent_at = submission.request.sent_at
-    sent = milliseconds_of(item.sent_at) if item.sent_at else None
+    receipt, sent_at = submission.receipt, submission.request.sent_at
+    received, retried = receipt.received, receipt.retried
     correct = submission.source.settings.correct_clocks
-    at = corrected(own, sent, receipt.received, retried=receipt.retried, correct=correct)
-    item.timestamp = iso_of(at)
-    item.received_at = receipt.received_at
-    one.late = receipt.received - at > LATE
+    sent_together = milliseconds_of(sent_at) if sent_at else None
+    for one in submission.events:
+        item = one.item
+        original = item.timestamp
+        own = written = written_moment(original)
+        if own is None:
+            own = milliseconds_of(original)
+            if own is None and item.original_timestamp:
+                original = item.original_timestamp
+                own = milliseconds_of(original)
+        item.original_timestamp = original
+        if item.sent_at:
+            sent = milliseconds_of(item.sent_at)
+        else:
+            item.sent_at = sent_at
+            sent = sent_together
+        at = corrected(own, sent, received, retried=retried, correct=correct)
+        item.timestamp = original if at == written else iso_of(at)
+        item.received_at = receipt.received_at
+        one.late = received - at > LATE
 
 
-def _sign(one: Candidate) -> None:
+def _sign(submission: Submission) -> None:
     """Set what only the server says."""
-    item = one.item
-    one.given_id = item.message_id
-    if not item.message_id:
-        item.message_id = new_id()
-    item.source = one.submission.source.name
-    item.version = VERSION
-    item.write_key = ""
+    source = submission.source.name
+    for one in submission.events:
+        item = one.item
+        one.given_id = item.message_id
+        if not item.message_id:
+            item.message_id = new_id()
+        item.source = source
+        item.version = VERSION
+        item.write_key = ""
 
 
-def _entry_of(item: Item, value: bytes, at: tuple[str, bytes]) -> Entry:
-    source = item.source
-    name = item.event if item.type == "track" else item.name
-    key = key_with(source, item.user_id or item.anonymous_id or item.message_id)
-    return entry_with(value, key, source, item.type, name, item.message_id, at)
+def _enter(submission: Submission, at: tuple[str, bytes]) -> None:
+    """Make each the entry that the log will keep."""
+    source = submission.source.name
+    for one in submission.events:
+        item = one.item
+        name = item.event if item.type == "track" else item.name
+        key = key_with(source, item.user_id or item.anonymous_id or item.message_id)
+        one.entry = entry_with(_rendered(item), key, source, item.type, name, item.message_id, at)

@@ -39,13 +39,19 @@ def milliseconds_of(value: Any) -> int | None:
     number of seconds, milli-, micro- or nanoseconds, also as text.
     """
     if isinstance(value, str):
-        if len(value) == 24 and (fraction := _READ.get(value[19:])) is not None:
-            second = _start_of(value[:19])
-            if second is not None:
-                return second + fraction
-        return _of_text(value.strip())
+        moment = written_moment(value)
+        return _of_text(value.strip()) if moment is None else moment
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _of_number(value)
+    return None
+
+
+def written_moment(text: str) -> int | None:
+    """The moment of a text as `iso_of` writes it, in ms since the epoch; None of any other."""
+    if len(text) == 24 and (fraction := _READ.get(text[19:])) is not None:
+        second = _start_of(text[:19])
+        if second is not None:
+            return second + fraction
     return None
 
 
@@ -74,7 +80,9 @@ def _second_of(seconds: int) -> str:
 
 @lru_cache(maxsize=4_096)
 def _start_of(second: str) -> int | None:
-    return _of_text(second) if _SECOND.fullmatch(second) else None
+    moment = _of_text(second) if _SECOND.fullmatch(second) else None
+    # From Python 3.14 on, 24:00:00 is the next day's 00:00:00.
+    return moment if moment is not None and iso_of(moment).startswith(second) else None
 
 
 def _of_text(text: str) -> int | None:

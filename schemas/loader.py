@@ -89,11 +89,13 @@ class Schemas:
         """
         named = event in self._semantic or (plan is not None and plan.planned(type, event))
         key = (type, event if named else None, plan)
-        if key not in self._parts:
+        try:
+            return self._parts[key]
+        except KeyError:
             if len(self._parts) >= PARTS:
                 return None
-            self._parts[key] = self._parts_of(*key)
-        return self._parts[key]
+        parts = self._parts[key] = self._parts_of(*key)
+        return parts
 
     def _parts_of(self, type_: str, event: str | None, plan: Plan | None) -> Parts | None:
         checkers = [self._typed[type_]]
