@@ -50,10 +50,13 @@ class Batcher(Generic[Rider]):
     def board(self, rider: Rider, action: Action[Any], row: Row, now: float) -> None:
         """A seat for `rider`; a bus that it fits no more leaves without it."""
         batch = action.batch
+        self._waiting += 1
+        if batch.rows == 1:  # who rides alone needs no company that fits, and no scale
+            self._leaves(Bus(action, now, [rider]))
+            return
         group = batch.group(row) if batch.group else None
         place = (action.name, group)
-        # A bus of one needs no scale.
-        weight = 0 if batch.rows == 1 else weigh(batch, row)
+        weight = weigh(batch, row)
         unique = batch.unique(row) if batch.unique else None
         bus = self._open.get(place)
         if bus is not None and (
@@ -67,7 +70,6 @@ class Batcher(Generic[Rider]):
         bus.bytes += weight
         if unique is not None:
             bus.uniques.add(unique)
-        self._waiting += 1
         if bus.full:
             self._close(place)
 
@@ -87,14 +89,14 @@ class Batcher(Generic[Rider]):
 
     def depart_full(self, may_go: Callable[[Action[Any]], bool]) -> Bus[Rider] | None:
         """The bus without a free seat that waits longest, of the actions that `may_go`."""
-        if not self._closed:
+        first: deque[Bus[Rider]] | None = None
+        for buses in self._closed.values():
+            if may_go(buses[0].action) and (first is None or buses[0].since < first[0].since):
+                first = buses
+        if first is None:
             return None
-        ready = [buses for buses in self._closed.values() if may_go(buses[0].action)]
-        if not ready:
-            return None
-        buses = ready[0] if len(ready) == 1 else min(ready, key=lambda buses: buses[0].since)
-        bus = buses.popleft()
-        if not buses:
+        bus = first.popleft()
+        if not first:
             del self._closed[bus.action.name]
         self._waiting -= len(bus.riders)
         return bus
@@ -148,8 +150,14 @@ class Batcher(Generic[Rider]):
         return riders
 
     def _close(self, place: tuple[str, Hashable]) -> None:
-        bus = self._open.pop(place)
-        self._closed.setdefault(bus.action.name, deque()).append(bus)
+        self._leaves(self._open.pop(place))
+
+    def _leaves(self, bus: Bus[Rider]) -> None:
+        """It takes nobody more."""
+        buses = self._closed.get(bus.action.name)
+        if buses is None:
+            buses = self._closed[bus.action.name] = deque()
+        buses.append(bus)
 
 
 def weigh(batch: Batch, row: Row) -> int:

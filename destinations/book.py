@@ -111,7 +111,7 @@ class Book:
                 some = all_[first : first + LINES]
                 leaf = self._leaf(progress)
                 leaf.events += [(item.offset, item.offset + 1) for item in some]
-                line = shared_line((item.event for item in some), ledger.DELIVERED, **told)
+                line = shared_line([item.event for item in some], ledger.DELIVERED, **told)
                 self._add(leaf, line, len(some))
         self._waiting += len(items)
 

@@ -42,17 +42,21 @@ class Conductor:
 
     async def carry(self, bus: Bus[Item]) -> tuple[list[Outcome], Reply | None]:
         """An outcome for each rider; when a token was not accepted, once more with a new one."""
-        if self._tokens.needed and (trouble := await self._tokens.fresh()) is not None:
+        by_token = self._tokens.needed
+        if by_token and (trouble := await self._tokens.fresh()) is not None:
             return all_rows(trouble, bus.riders), None
         now = self._account.now
         for item in bus.riders:
-            item.first_at = item.first_at or now
+            if item.first_at is None:
+                item.first_at = now
         if self._plan.intends(bus.action):
             await self._intend(bus, now)
         token = self._account.token
         outcomes, reply = await self._carry(bus, bus.riders)
+        if not by_token:
+            return outcomes, reply
         stale = [n for n, outcome in enumerate(outcomes) if _asks_for_token(outcome)]
-        if stale and self._tokens.needed:
+        if stale:
             if (trouble := await self._tokens.spoilt(token)) is not None:
                 again = all_rows(trouble, stale)
             else:

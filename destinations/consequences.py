@@ -12,12 +12,10 @@ from destinations.gate import Gate
 from destinations.happenings import Happenings
 from destinations.item import Doomed, Item
 from destinations.lanes import Lanes, State
-from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused, different
+from destinations.outcome import Barred, Busy, Delivered, Failed, Outcome, Refused, all_delivered
 from destinations.parking import Parking
 from destinations.plan import EXPIRED, IN_DOUBT, PATIENCE_EXHAUSTED, Boarding, Plan
 from destinations.talk import Reply
-
-_DELIVERED = Delivered()
 
 MAX_BOUNCES = 20
 """Times that a row may go again for its neighbours' sake before that counts as an attempt."""
@@ -61,7 +59,7 @@ class Consequences:
         """
         answer = self._plan.answer(reply)
         name = bus.action.name
-        if all(one == _DELIVERED for one in different(outcomes)):
+        if all_delivered(outcomes):
             self._delivered(name, bus.riders, answer, wall)
             return []
         doomed = []
@@ -97,13 +95,16 @@ class Consequences:
         """All riders at once, as most requests end."""
         self._tells.delivered(action, [wall - item.event.received_at for item in items])
         told = {"action": action, "attempts": 0, "at": int(wall * 1000), **answer}
-        ours = [item for item in items if not item.progress.gone]
-        fresh = [item for item in ours if item.fresh]
-        self._book.delivered(fresh, **told)
-        for item in ours:
-            if not item.fresh:
+        fresh = []
+        for item in items:
+            if item.progress.gone:
+                continue
+            if item.fresh:
+                fresh.append(item)
+            else:
                 self._book.ends(item, ledger.DELIVERED, **{**told, "attempts": item.attempts})
             self._moves_on(item)
+        self._book.delivered(fresh, **told)
 
     def dares(self, item: Item, boarding: Boarding, wall: float) -> Refused | None:
         """A refusal when the item may have been taken already and must not be sent twice."""

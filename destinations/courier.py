@@ -23,6 +23,8 @@ MAX_REASON = 500
 NEVER_LEFT = frozenset({"dns", "tls", "connection_refused"})
 """Why no reply came when no request got as far as the vendor."""
 
+_WITH_A_SENTENCE = (Refused, Barred)
+
 _OPAQUE = re.compile(r"[A-Za-z0-9_\-.|]{30,}")
 _EMAIL = re.compile(r"[^\s@\"'<>=:]+@[^\s@\"'<>]+\.[A-Za-z]+")
 _PHONE = re.compile(r"\+?\d[\d ()-]{7,}\d")
@@ -60,10 +62,10 @@ async def carry(
             request = talk.send(reply)
         return Carried(all_rows(Failed("endless_talk", unknown=True), rows), reply)
     except StopIteration as end:
-        outcomes: Sequence[Outcome] = end.value
-        if not _are_outcomes(outcomes, len(rows)):
-            return Carried(all_rows(Failed("wrong_outcomes", unknown=True), rows), reply)
-        return Carried(_redacted(outcomes), reply)
+        outcomes = _outcomes(end.value, len(rows))
+        if outcomes is None:
+            outcomes = all_rows(Failed("wrong_outcomes", unknown=True), rows)
+        return Carried(outcomes, reply)
     except Unsent as error:
         unknown = reply is not None or error.reason not in NEVER_LEFT
         return Carried(all_rows(Failed(error.reason, unknown=unknown), rows))
@@ -92,19 +94,17 @@ def redact(sentence: str) -> str:
     return masked[:MAX_REASON]
 
 
-def _are_outcomes(said: object, rows: int) -> bool:
-    return (
-        isinstance(said, Sequence)
-        and len(said) == rows
-        and all(isinstance(outcome, Outcome) for outcome in different(said))
-    )
-
-
-def _redacted(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """With sentences that may be kept."""
-    clean = {
-        id(said): replace(said, reason=redact(said.reason))
-        for said in different(outcomes)
-        if isinstance(said, Refused | Barred)
-    }
-    return [clean.get(id(said), said) for said in outcomes] if clean else outcomes
+def _outcomes(said: Any, rows: int) -> Sequence[Outcome] | None:
+    """What a talk returned, with sentences that may be kept; None when that is not one outcome for
+    each row.
+    """
+    if not isinstance(said, Sequence) or len(said) != rows:
+        return None
+    clean: dict[int, Outcome] = {}
+    for one in different(said):
+        if isinstance(one, _WITH_A_SENTENCE):
+            clean[id(one)] = replace(one, reason=redact(one.reason))
+        elif not isinstance(one, Outcome):
+            return None
+    outcomes: Sequence[Outcome] = said
+    return [clean.get(id(one), one) for one in outcomes] if clean else outcomes

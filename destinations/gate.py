@@ -105,11 +105,14 @@ class Gate:
         seconds = now - turn[2]
         limiter.back(now, seconds)
         told = different(outcomes)
-        for busy in {o for o in told if isinstance(o, Busy) and o.after > 0}:
-            limiter.busy(now, busy.after, busy.reason)
+        answered = False
+        for one in told:
+            if isinstance(one, ANSWERS):
+                answered = reply is not None
+            elif isinstance(one, Busy) and one.after > 0:
+                limiter.busy(now, one.after, one.reason)
         if reply is not None and action.rate.hint is not None:
             limiter.heard(self._heard(action, action.rate.hint, reply, wall), now)
-        answered = reply is not None and any(isinstance(o, ANSWERS) for o in told)
         if answered:
             self.taken_at = now
             limiter.answered(now, seconds)
@@ -139,15 +142,16 @@ class Gate:
         now: float,
     ) -> str | None:
         at_breaker, at_bars, _ = turn
-        barred = next((o for o in outcomes if isinstance(o, Barred)), None)
-        if barred is not None:
+        for one in outcomes:
+            if not isinstance(one, Barred):
+                continue
             # Who answers is not away; what is barred is this action.
             if reply is not None:
                 self._breaker.answered(at_breaker)
             else:
                 self._breaker.undecided(at_breaker)
-            if self.bars.raise_(action.name, barred, now, at_bars):
-                self._tells.barred(action.name, barred, self._plan.instance.barred_seconds)
+            if self.bars.raise_(action.name, one, now, at_bars):
+                self._tells.barred(action.name, one, self._plan.instance.barred_seconds)
             return None
         if answered:
             self._breaker.answered(at_breaker)

@@ -19,6 +19,9 @@ KINDS: Final = 10_000
 """Kinds whose verdict is remembered: senders choose the names of events, and may invent more."""
 
 
+_UNJUDGED: Final = "unjudged"
+
+
 class Hearing:
     """One instance's ear."""
 
@@ -34,8 +37,9 @@ class Hearing:
         """
         kind = record.headers[KIND]
         known = self._known
-        if kind in known:
-            return known[kind]
+        why = known.get(kind, _UNJUDGED)
+        if why is not _UNJUDGED:
+            return why
         why = self._judge(Event.of(record))
         # Of what another wrote, in another order, the slice is not the whole kind.
         if tuple(name for name, _ in kind) == KIND_NAMES:

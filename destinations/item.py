@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +16,8 @@ from destinations.talk import Reply
 from destinations.yard import ParkedLane
 from hub.event import Event
 from hub.log import EVENTS, Record
+
+_ASHORE: Final = "an item has a row only while it is on board"
 
 
 class Item(Struct, eq=False):
@@ -44,11 +46,15 @@ class Item(Struct, eq=False):
 
     @property
     def action(self) -> Action[Any]:
-        return self._boarded().action
+        if self.boarding is None:
+            raise AssertionError(_ASHORE)
+        return self.boarding.action
 
     @property
     def row(self) -> Row:
-        return self._boarded().row
+        if self.boarding is None:
+            raise AssertionError(_ASHORE)
+        return self.boarding.row
 
     @property
     def fresh(self) -> bool:
@@ -58,11 +64,6 @@ class Item(Struct, eq=False):
     def alight(self) -> None:
         """Forget what boarding made: a backlog that waits must stay small."""
         self.boarding = None
-
-    def _boarded(self) -> Boarding:
-        if self.boarding is None:
-            raise AssertionError("an item has a row only while it is on board")
-        return self.boarding
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,14 @@ class Barred:
 Outcome = Delivered | Busy | Failed | Refused | Barred
 
 
+def all_delivered(outcomes: Sequence[Outcome]) -> bool:
+    """Whether each is Delivered, and nobody notes anything."""
+    for outcome in different(outcomes):
+        if type(outcome) is not Delivered or outcome.note:
+            return False
+    return True
+
+
 def different(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Each object once: the rows of a request mostly share one, and need not be asked each."""
     if len(outcomes) == 1:

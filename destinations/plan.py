@@ -85,6 +85,10 @@ class Plan:
             action.fields or action.on.where for action in self.actions
         )
 
+        self._noted = frozenset(
+            action.name for action in self.actions if not self.repeats(action, instance.patience)
+        )
+
     def unheard(self, record: Record) -> str | None:
         """As `Hearing.unheard`."""
         return self._hearing.unheard(record)
@@ -100,9 +104,10 @@ class Plan:
             return Filtered(reason)
         instance = self.instance
         body = event.body if self._reads_bodies else event.outline
-        if not consented(body, instance.consent):
+        if instance.consent and not consented(body, instance.consent):
             return Filtered(BY_CONSENT)
-        if not _integrated(body.get("integrations"), self.titles):
+        said = body.get("integrations")
+        if said is not None and not _integrated(said, self.titles):
             return Filtered(BY_INTEGRATIONS)
         if instance.skip_bundled and self.titles & _bundled(body):
             return Filtered(SENT_CLIENT_SIDE)
@@ -123,7 +128,7 @@ class Plan:
         if private := PRIVATE in body:
             body = {name: value for name, value in body.items() if name != PRIVATE}
         try:
-            fields = fill(action.fields, body)
+            fields = fill(action.fields, body) if action.fields else {}
         except Unfit as error:
             return Refused(MISSING_FIELD, str(error))
         if action.one_of and not any(name in fields for name in action.one_of):
@@ -138,11 +143,10 @@ class Plan:
             event.record.value,
             private,
         )
-        return (
-            expired(action, row, now)
-            or (action.check and action.check(row))
-            or Boarding(action, row)
-        )
+        fault = expired(action, row, now) if action.max_age is not None else None
+        if fault is None and action.check is not None:
+            fault = action.check(row)
+        return Boarding(action, row) if fault is None else fault
 
     def repeats(self, action: Action[Any], seconds: float) -> bool:
         """Whether saying it again, so long after the first time, cannot count twice."""
@@ -152,7 +156,7 @@ class Plan:
 
     def intends(self, action: Action[Any]) -> bool:
         """Whether a call must be noted before it is made: to repeat it might count twice."""
-        return not self.repeats(action, self.instance.patience)
+        return action.name in self._noted
 
     def answer(self, reply: Reply | None) -> dict[str, int | str]:
         """What the ledger keeps of a reply: its status, and the vendor's name for the request."""
@@ -240,7 +244,7 @@ def _integrated(said: Any, titles: frozenset[str]) -> bool:
 
     analytics-go's EnableAll() writes `all` in lower case (facts, 1.12 point 7).
     """
-    if said is None or not isinstance(said, Mapping):  # most say nothing: `None` is a quick answer
+    if not isinstance(said, Mapping):
         return True
     named = [said[title] for title in titles if said.get(title) is not None]
     if named:

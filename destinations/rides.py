@@ -15,7 +15,7 @@ class Rides:
     def __init__(self, returned: Callable[[BaseException | None], None]) -> None:
         self._returned = returned
         self._loop = asyncio.get_running_loop()
-        self._of: dict[asyncio.Task[None], frozenset[Progress]] = {}
+        self._of: dict[asyncio.Task[None], Collection[Progress]] = {}
 
     def __len__(self) -> int:
         return len(self._of)
@@ -23,12 +23,12 @@ class Rides:
     def begin(self, ride: Coroutine[Any, Any, None], of: Collection[Progress]) -> None:
         """Let it go; whoever moves its partitions waits for it."""
         task: asyncio.Task[None] = self._loop.create_task(ride)
-        self._of[task] = frozenset(of)
+        self._of[task] = of
         task.add_done_callback(self._ended)
 
     async def hear_out(self, of: Collection[Progress], seconds: float) -> None:
         """Wait until all that is about `of` has ended, at most so long."""
-        rides = [ride for ride, about in self._of.items() if about.intersection(of)]
+        rides = [ride for ride, about in self._of.items() if not set(of).isdisjoint(about)]
         if rides:
             await asyncio.wait(rides, timeout=seconds)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
+from msgspec import Struct
+from msgspec.structs import replace
 from yarl import URL
 
 from destinations.talk import Reply, Request
@@ -56,6 +59,7 @@ class Sender:
         }
         self._connectors: dict[bool, aiohttp.TCPConnector] = {}
         self._known = lru_cache(maxsize=ADDRESSES)(_address_of)
+        self._forms = lru_cache(maxsize=ADDRESSES)(self._form)
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -133,21 +137,57 @@ class Sender:
 
     def _head(self, request: Request, address: _Address) -> bytes:
         """The request's head. Raises ValueError for what would not be one."""
-        headers = {**self._defaults, "host": address.host}
-        if request.body or request.method not in ("GET", "HEAD", "DELETE"):
-            headers["content-length"] = str(len(request.body))
-        headers |= {name.lower(): value for name, value in request.headers.items()}
-        lines = [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join((f"{request.method} {address.path} HTTP/1.1", *lines, "", ""))
-        if not (head.count("\r") == head.count("\n") == len(lines) + 2) or "\0" in head:
+        headers, size = request.headers, len(request.body)
+        sized = size > 0 or request.method not in ("GET", "HEAD", "DELETE")
+        form_of = self._forms if len(address.path) <= LONG_URL else self._form
+        form = form_of(request.method, address.host, address.path, sized, tuple(headers))
+        if form is None:
+            once = {name.lower(): value for name, value in headers.items()}
+            return self._head(replace(request, headers=once), address)
+        said = (size, *headers.values()) if sized else tuple(headers.values())
+        head = form.text % said
+        if not (head.count("\r") == head.count("\n") == form.lines) or "\0" in head:
             raise ValueError("a line break within a header")
         return head.encode()
 
+    def _form(
+        self, method: str, host: str, path: str, sized: bool, names: tuple[str, ...]
+    ) -> _Form | None:
+        """The form of a request with headers of these names, which go before our own of the same
+        name; None when it says one of them twice. Raises ValueError.
+        """
+        own = [name.lower() for name in names]
+        if "content-length" in own:
+            raise ValueError("a length that is not its own to say")
+        if len(own) > len(set(own)):
+            return None
+        told = {**self._defaults, "host": host}
+        fixed = [f"{method} {path} HTTP/1.1"]
+        fixed += [f"{name}: {value}" for name, value in told.items() if name not in own]
+        lines = [line.replace("%", "%%") for line in fixed]
+        if sized:
+            lines.append("content-length: %d")
+        lines += [f"{name.replace('%', '%%')}: %s" for name in own]
+        return _Form("\r\n".join((*lines, "", "")), len(lines) + 1)
+
+
+class _Form(NamedTuple):
+    """A request's head with places for what changes, and how many lines it has."""
+
+    text: str
+    lines: int
+
+
+class _Door(aiohttp.ClientRequest):
+    """To whom aiohttp connects: a request that is never sent, and says only once whose it is."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:
+        return super().connection_key
+
 
 class _Address(NamedTuple):
-    """Where a URL leads: to whom aiohttp connects (its request is never sent), and what a request's
-    head says of it.
-    """
+    """Where a URL leads, and what a request's head says of it."""
 
     door: aiohttp.ClientRequest
     host: str
@@ -161,26 +201,23 @@ def _address_of(url: str, public_only: bool) -> _Address:
         raise ValueError("no address that is asked by HTTP")
     if public_only:
         _check_literal(parsed.host or "")
-    door = aiohttp.ClientRequest("GET", parsed.origin(), loop=asyncio.get_running_loop())
+    door = _Door("GET", parsed.origin(), loop=asyncio.get_running_loop())
     return _Address(door, parsed.host_port_subcomponent or "", parsed.raw_path_qs)
 
 
-class _Patience:
+class _Patience(Struct, eq=False):
     """Breaks a connection off when its time is up; who waits for it hears that.
 
     Each request has one, and `asyncio.timeout` takes five times as long.
     """
 
-    __slots__ = ("_connection", "ended")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.ended = False
+    connection: Connection
+    ended: bool = False
 
     def end(self) -> None:
         """Time is up. A polite end would wait for a word of who is silent."""
         self.ended = True
-        if (transport := self._connection.transport) is not None:
+        if (transport := self.connection.transport) is not None:
             transport.abort()
 
 

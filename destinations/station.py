@@ -196,7 +196,8 @@ class Station:
             bus = bus or self._batcher.depart(now, may_go, idle=self._on_the_road == 0)
             if bus is None:
                 break
-            bus.riders = self._in_time(bus, wall, doomed)
+            if bus.action.max_age is not None:
+                bus.riders = self._in_time(bus, wall, doomed)
             if not bus.riders:
                 self.gate.bars.lost()
                 continue
@@ -253,7 +254,7 @@ class Station:
         verdict: Filtered | Refused | Boarding
         try:
             verdict = self._plan.judge(item.event, wall)
-            if isinstance(verdict, Boarding):
+            if item.in_doubt and isinstance(verdict, Boarding):
                 verdict = self._consequences.dares(item, verdict, wall) or verdict
             if isinstance(verdict, Boarding):
                 item.boarding = verdict
@@ -283,8 +284,6 @@ class Station:
 
     def _in_time(self, bus: Bus[Item], wall: float, doomed: list[Doomed]) -> list[Item]:
         """The riders that are not too old by now; a limit can hold a bus for hours."""
-        if bus.action.max_age is None:
-            return bus.riders
         staying = []
         for item in bus.riders:
             late = expired(bus.action, item.row, wall)

@@ -321,8 +321,8 @@ class Worker:
             now = self._clock.steady()
             self._tells.back(bus.action.name, len(bus.riders), now - began)
         doomed = self._station.settle(bus, outcomes, reply, now, self._clock.now())
-        self._happened()
         if doomed:
+            self._happened()  # else `_returned` tells, which is at once
             await self._scribe.bury(doomed)
 
     async def _fetch(self, lane: ParkedLane) -> None:

@@ -107,6 +107,11 @@ class Settings(VendorSettings):
         secrets = (self.secret, self.previous_secret)
         return tuple(key_of(secret) for secret in secrets if secret is not None)
 
+    @cached_property
+    def given(self) -> Mapping[str, str]:
+        """The headers, as they are sent."""
+        return {name: value.get_secret_value() for name, value in self.headers.items()}
+
     @field_validator("secret", "previous_secret")
     @classmethod
     def _is_a_key(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -153,8 +158,12 @@ def key_of(secret: SecretStr) -> bytes:
 def signature(settings: Settings, identity: str, timestamp: int, body: bytes) -> str:
     """`v1,<base64>` for the secret and for the one before it, over id, timestamp and raw body."""
     content = b".".join((identity.encode(), b"%d" % timestamp, body))
-    digests = [hmac.digest(key, content, "sha256") for key in settings.keys]
-    return " ".join(["v1," + base64.b64encode(digest).decode() for digest in digests])
+    return " ".join(
+        [
+            "v1," + base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+            for key in settings.keys
+        ]
+    )
 
 
 def item(row: Row) -> bytes:
@@ -180,7 +189,7 @@ def deliver(rows: Sequence[Row], account: Account[Settings]) -> Talk:
         "POST",
         settings.url,
         {
-            **{name: value.get_secret_value() for name, value in settings.headers.items()},
+            **settings.given,
             "Content-Type": "application/json",
             "webhook-id": identity,
             "webhook-timestamp": str(timestamp),
@@ -196,6 +205,9 @@ def deliver(rows: Sequence[Row], account: Account[Settings]) -> Talk:
     return all_rows(meaning(reply, account), rows)
 
 
+_DELIVERED = Delivered()
+
+
 def _clocks_apart(reply: Reply, timestamp: int) -> bool:
     date = date_of(reply)
     return date is not None and abs(date - timestamp) > CLOCKS_APART
@@ -205,7 +217,7 @@ def meaning(reply: Reply, account: Account[Settings]) -> Outcome:
     """A receiver speaks by status alone; its body is nobody's business."""
     match reply.status:
         case status if 200 <= status < 300:
-            return Delivered()
+            return _DELIVERED
         case 410:
             return Barred("http_410", "the receiver says 410 Gone: it wants no more webhooks")
         case 429 | 503:
