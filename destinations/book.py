@@ -53,10 +53,8 @@ class Leaf:
                 progress.intends(line["offset"], page)
             elif progress.awaits:
                 progress.heard(offset for offset, _ in offsets_of(line))
-        for first, end in self.events:
-            progress.events.finish(first, end)
-        for offset in self.parked:
-            progress.parked.finish(offset, offset + 1)
+        progress.events.finish_all(self.events)
+        progress.parked.finish_all([(offset, offset + 1) for offset in self.parked])
         if page is not None:
             progress.paged(page)
 

@@ -24,7 +24,7 @@ from destinations.index_rows import (
     PageRow,
     Standing,
     digest,
-    event_row,
+    event_rows,
     found_in,
     key_mark,
     other_rows,
@@ -188,14 +188,15 @@ class IndexFile:
             start = fresh.lane_ends.pop(place, place)
             fresh.lanes.setdefault(start, bytearray()).extend(marks)
             fresh.lane_ends[place + len(marks) // KEY_BYTES] = start
-        rows = [row for row in map(event_row, records) if row is not None]
+        rows = event_rows(records)
         own = dict(rows)
         found = self._found(own)
         if found or len(own) < len(rows):
             for a, one in rows:
                 self._judge(a, one, found.setdefault(a, []))
         else:
-            fresh.events |= {a: [one] for a, one in rows}
+            for a, one in rows:
+                fresh.events[a] = [one]
 
     def _found(self, digests: Mapping[int, object]) -> dict[int, list[Standing]]:
         """By digest, what is known already."""
@@ -341,10 +342,10 @@ class IndexFile:
 
     def knows(self, record: Record) -> bool:
         """Whether this very event was taken in, and not one of another log at the same place."""
-        row = event_row(record)
-        if row is None:
+        rows = event_rows([record])
+        if not rows:
             return True
-        a, (at, place, _) = row
+        ((a, (at, place, _)),) = rows
         self.flush()
         return bool(
             self._all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
@@ -68,14 +68,16 @@ def _salt(source: bytes) -> int:
     return int(salt)
 
 
-def event_row(record: Record) -> tuple[int, Standing] | None:
-    """An event's first digest and how it stands; None for what no ingest of ours wrote."""
-    headers = dict(record.headers)
-    try:
-        a, b = digest(headers["id"], headers["source"])
-    except KeyError:
-        return None
-    return a, (int(record.at * 1000), record.partition << OFFSET_BITS | record.offset, b)
+def event_rows(records: Iterable[Record]) -> list[tuple[int, Standing]]:
+    """Each event's first digest and how it stands; nothing for what no ingest of ours wrote."""
+    rows = []
+    for record in records:
+        headers = dict(record.headers)
+        if "id" in headers and "source" in headers:
+            a, b = digest(headers["id"], headers["source"])
+            place = record.partition << OFFSET_BITS | record.offset
+            rows.append((a, (int(record.at * 1000), place, b)))
+    return rows
 
 
 def page_row(record: Record) -> PageRow | None:
@@ -119,11 +121,11 @@ def runs(records: Sequence[Record]) -> Iterator[tuple[int, bytes]]:
     start = 0
     marks: list[bytes] = []
     for record in records:
-        place = packed(record.partition, record.offset)
-        if marks and place != start + len(marks):
-            yield start, b"".join(marks)
-            marks = []
-        start = start if marks else place
+        place = record.partition << OFFSET_BITS | record.offset
+        if place != start + len(marks):
+            if marks:
+                yield start, b"".join(marks)
+            start, marks = place, []
         marks.append(key_mark(record.key))
     if marks:
         yield start, b"".join(marks)

@@ -77,4 +77,4 @@ def different(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Each object once: the rows of a request mostly share one, and need not be asked each."""
     if len(outcomes) == 1:
         return outcomes
-    return list({id(outcome): outcome for outcome in outcomes}.values())
+    return list(dict(zip(map(id, outcomes), outcomes, strict=True)).values())

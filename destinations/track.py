@@ -7,7 +7,7 @@ begin in growing order, one or a range at once, and finish in any.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from destinations.ranges import Range, joined
 
@@ -59,14 +59,22 @@ class Track:
 
     def finish(self, first: int, end: int) -> None:
         """A range that was begun needs nothing more; saying so twice does no harm."""
-        if not self._open or first < self._open[0][0]:
+        self.finish_all(((first, end),))
+
+    def finish_all(self, ranges: Iterable[Range]) -> None:
+        """As `finish`, of many."""
+        begun, finished = self._open, self._finished
+        if not begun:
             return
-        self._finished[first] = end
-        while self._open and self._open[0][0] in self._finished:
-            start, stop, _ = self._open.popleft()
-            del self._finished[start]
+        oldest = begun[0][0]
+        for first, end in ranges:
+            if first >= oldest:
+                finished[first] = end
+        while begun and (first := begun[0][0]) in finished:
+            del finished[first]
+            _, end, _ = begun.popleft()
             # What lies between two begun ranges was not ours (a compacted or control record).
-            self.place = self._open[0][0] if self._open else stop
+            self.place = begun[0][0] if begun else end
 
     def beyond(self) -> list[Range]:
         """What is finished beyond `place`."""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from destinations.index_rows import (
     digest,
-    event_row,
+    event_rows,
     found_in,
     key_mark,
     lane_name,
@@ -38,7 +38,7 @@ def test_an_id_is_found_without_its_source() -> None:
 
 def test_an_event_stands_by_its_append() -> None:
     """An event's row has its time in milliseconds and its place."""
-    row = event_row(record(7, partition=3))
+    (row,) = event_rows([record(7, partition=3)])
 
     assert row is not None
     assert (int(NOW * 1000), packed(3, 7)) == row[1][:2]
@@ -46,7 +46,7 @@ def test_an_event_stands_by_its_append() -> None:
 
 def test_what_is_no_event_has_no_row() -> None:
     """A record that no ingest of ours wrote is passed over."""
-    assert event_row(replace(record(0), headers=())) is None
+    assert [] == event_rows([replace(record(0), headers=())])
 
 
 def test_a_page_tells_its_range() -> None:
