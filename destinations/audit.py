@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from destinations.happenings import AuditHappenings
-from destinations.ledger import FINAL, PARKED, offsets_of, page_of
+from destinations.ledger import FINAL, PARKED, offsets_of, sheet_of
+from destinations.ranges import joined
 from destinations.tally import Tally
 from hub.clock import Clock
 from hub.event import Event
@@ -29,6 +31,9 @@ TAKE: Final = 200
 
 GATHER_SECONDS: Final = 0.5
 """How long pages gather between two takes: nobody waits for them before the next look."""
+
+_ENDS: Final = FINAL | {PARKED}
+"""The outcomes after which an instance's place may pass an event."""
 
 VERIFIED: Final = 1_000
 """Offsets of one partition that are looked up in the log before they are counted, in one look."""
@@ -137,16 +142,15 @@ class Audit:
 
     def _hear(self, known: _Partition, record: Record) -> None:
         try:
-            page = page_of(record)
+            page = sheet_of(record)
+            ends = [offsets_of(line) for line in page.lines if line["outcome"] in _ENDS]
         except (ValueError, KeyError):
             return
         if page.replay or page.destination not in self._instances:
             return
         tally = known.tally(page.destination)
-        for line in page.lines:
-            if line["outcome"] in FINAL or line["outcome"] == PARKED:
-                for first, end in offsets_of(line):
-                    tally.end(first, end)
+        for first, end in joined(chain.from_iterable(ends)):
+            tally.end(first, end)
 
     async def _settle(self, known: _Partition, span: Span) -> None:
         partition = span.partition

@@ -81,8 +81,8 @@ def origin(record: Record) -> Record:
 
     What is parked, and what is sent again, keeps the place by which the ledger knows it.
     """
-    place = next((value for name, value in record.headers if name == "place"), None)
-    if place is None:
-        return record
-    partition, _, offset = place.partition(b":")
-    return replace(record, stream=EVENTS, partition=int(partition), offset=int(offset))
+    for name, value in record.headers:
+        if name == "place":
+            partition, _, offset = value.partition(b":")
+            return replace(record, stream=EVENTS, partition=int(partition), offset=int(offset))
+    return record

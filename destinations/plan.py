@@ -16,7 +16,6 @@ from destinations.outcome import Refused
 from destinations.spec import PRIVATE, Action, Destination, Idempotency, Row
 from destinations.talk import Reply
 from hub.event import Event
-from hub.log import Record
 
 BY_INTEGRATIONS = "filtered_by_integrations_object"
 BY_CONSENT = "filtered_by_end_user_consent"
@@ -80,7 +79,7 @@ class Plan:
             for action in vendor.actions
             if action.name not in instance.actions or instance.actions[action.name].enabled
         )
-        self._hearing = Hearing(instance, self.actions)
+        self.unheard = Hearing(instance, self.actions).unheard
         self._reads_bodies = bool(instance.consent or instance.filter.where) or any(
             action.fields or action.on.where for action in self.actions
         )
@@ -88,10 +87,6 @@ class Plan:
         self._noted = frozenset(
             action.name for action in self.actions if not self.repeats(action, instance.patience)
         )
-
-    def unheard(self, record: Record) -> str | None:
-        """As `Hearing.unheard`."""
-        return self._hearing.unheard(record)
 
     def judge(self, event: Event, now: float) -> Filtered | Refused | Boarding:
         """What to do with `event`; `now` in seconds since the epoch, for its age.
