@@ -200,7 +200,14 @@ class Plain:
             if parts is None or (parts.needed and not _says(item, parts.needed)):
                 submission.plain = False
                 return
-            submission.events.append(Candidate(item, parts, _own_of(item), _bytes_of(item.context)))
+            own = item.traits if item.properties is UNSET else item.properties
+            one = Candidate(
+                item,
+                parts,
+                _EMPTY if own is UNSET else bytes(own),
+                _EMPTY if item.context is UNSET else bytes(item.context),
+            )
+            submission.events.append(one)
         if len(request.text) > EVENT_BYTES:
             # Most batches need no look at the size of each event.
             sizes = [len(one.own) + len(one.text) for one in submission.events]
@@ -210,10 +217,14 @@ class Plain:
     def _enrich(self, submission: Submission) -> None:
         """Put into each event what the connection tells, as `ingest.enrich` does, if it can."""
         connection = submission.receipt.connection
+        known: str | None = None
+        channel: str | None = None
         for one in submission.events:
             item, context = one.item, one.context
             library = context.library
-            channel = channel_of((library.name or "") if library else "")
+            name = (library.name or "") if library else ""
+            if name != known:  # mostly all have one sender
+                known, channel = name, channel_of(name)
             if channel and not item.channel:
                 item.channel = channel
             told = b""
@@ -221,7 +232,8 @@ class Plain:
                 if context.ip is None or context.userAgent is None:
                     submission.plain = False  # they would stand there twice
                     return
-                told = self._told(context, connection)
+                if context.ip is UNSET or context.userAgent is UNSET:
+                    told = self._told(context, connection)
             if told:
                 more = b"," + one.text[1:] if _QUOTE in one.text else b"}"
                 item.context = Raw(b"{" + told + more)
@@ -274,14 +286,6 @@ def _is_object(part: Raw) -> bool:
     text = bytes(part)
     value = orjson.loads(text) if sound(text) else None
     return isinstance(value, dict) and "all" not in value  # analytics-go's word for `All`
-
-
-def _own_of(item: Item) -> bytes:
-    return _bytes_of(item.traits if item.properties is UNSET else item.properties)
-
-
-def _bytes_of(part: Raw | UnsetType) -> bytes:
-    return _EMPTY if part is UNSET else bytes(part)
 
 
 def _hold(submission: Submission) -> None:

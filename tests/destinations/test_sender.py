@@ -99,6 +99,51 @@ async def test_what_a_request_says_goes_before_what_we_say(sender: Sender, serve
     assert {"Accept": ["text/odd"], "User-Agent": ["event-hub/0.1"]} == asked
 
 
+async def test_each_request_says_its_own(sender: Sender, serve: Serve) -> None:
+    """Requests whose headers have the same names say what each says, per cents and all; of a
+    header that is said twice the last counts.
+    """
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.headers.getall("X%d"), request.headers.get("Content-Length")))
+        return web.Response()
+
+    url = await serve(answer)
+    for method, headers, body in (
+        ("POST", {"X%d": "1%s"}, b"12"),
+        ("POST", {"X%d": "2"}, b""),
+        ("GET", {"X%d": "3"}, b""),
+        ("GET", {"X%d": "4", "x%D": "5"}, b""),
+        ("POST", {"X%d": "6", "x%D": "7"}, b"123"),
+    ):
+        await sender.send(Request(method, url, headers, body))
+
+    assert [
+        (["1%s"], "2"),
+        (["2"], "0"),
+        (["3"], None),
+        (["5"], None),
+        (["7"], "3"),
+    ] == asked
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "X\r\nY"])
+async def test_a_head_stays_one(sender: Sender, serve: Serve, name: str) -> None:
+    """What would contradict the body's length, or break a line, is not sent."""
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers)
+        return web.Response()
+
+    url = await serve(answer)
+    with pytest.raises(Unsent, match="http_protocol"):
+        await sender.send(Request("POST", url, {name: "1"}, b"12"))
+
+    assert [] == asked
+
+
 async def test_a_connection_is_used_again_as_long_as_that_can_be(
     sender: Sender, serve: Serve
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.timestamps import corrected, iso_of, milliseconds_of
+from ingest.timestamps import corrected, iso_of, milliseconds_of, written_moment
 
 AT = 1_795_255_200_000
 
@@ -77,3 +77,34 @@ def test_the_correction(
 ) -> None:
     """The formula, its exceptions, and never later than the receipt."""
     assert at == corrected(own, sent, AT, **({"retried": False} | options))
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-21T10:00:00.000Z", "2024-02-29T23:59:59.999Z", "1000-01-01T00:00:00.001Z"]
+)
+def test_a_time_as_we_write_it_stays_as_it_is(text: str) -> None:
+    """What is read of it is written as the same letters again."""
+    moment = written_moment(text)
+
+    assert moment is not None
+    assert text == iso_of(moment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-21T24:00:00.000Z",
+        "2026-02-29T10:00:00.000Z",
+        "2026-11-21t10:00:00.000Z",
+        "2026-11-21 10:00:00.000Z",
+        "2026-11-21T10:00:00.000z",
+        "2026-11-21T10:00:00,000Z",
+        "2026-11-21T10:00:00.0000",
+        "202\u0666-11-21T10:00:00.000Z",
+        "0999-12-31T23:59:59.999Z",
+        "",
+    ],
+)
+def test_another_time_is_not_as_we_write_it(text: str) -> None:
+    """A letter, a digit or a day that we would write otherwise, or not at all."""
+    assert None is written_moment(text)
