@@ -62,16 +62,25 @@ class Seen(Generic[Promise]):
 
     def reserve(self, digest: int, promise: Promise) -> Known | Promise | None:
         """None when the id is now reserved under `promise`; else KNOWN, or who has reserved it."""
-        shelf = self._shelves[digest % SHELVES]
-        tick = shelf.young.get(digest)
-        if tick is None:
-            tick = shelf.old.get(digest)
-        if tick is not None and tick >= self._oldest:
-            return KNOWN
-        holder = self._reserved.get(digest)
-        if holder is None:
-            self._reserved[digest] = promise
-        return holder
+        return self.reserve_all((digest,), promise)[0]
+
+    def reserve_all(self, digests: Iterable[int], promise: Promise) -> list[Known | Promise | None]:
+        """The same of each id in turn."""
+        shelves, reserved, oldest = self._shelves, self._reserved, self._oldest
+        holders: list[Known | Promise | None] = []
+        for digest in digests:
+            shelf = shelves[digest % SHELVES]
+            tick = shelf.young.get(digest)
+            if tick is None:
+                tick = shelf.old.get(digest)
+            if tick is not None and tick >= oldest:
+                holders.append(KNOWN)
+                continue
+            holder = reserved.get(digest)
+            if holder is None:
+                reserved[digest] = promise
+            holders.append(holder)
+        return holders
 
     def confirm(self, digests: Iterable[int], now: float) -> None:
         """The events of these ids are durable."""

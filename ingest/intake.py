@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import compress
 from typing import Any, Final
 
 from hub.clock import Clock
@@ -130,13 +131,16 @@ class Intake:
             if (request := post.asked.plain) and (source := post.source)
         ]
         judged = self._plain.judge(submissions, now)
-        is_new = self._keeping.is_new
         for post, told, events in zip(posts, submissions, judged, strict=True):
             if events is not None:
                 ticket = self._keeping.ticket(told.source.name, post.stay)
-                for one in events:
-                    if is_new(ticket, one.given_id):
-                        ticket.add(one.entry, one.item.type, one.late)
+                news = self._keeping.are_new(ticket, [one.given_id for one in events])
+                new = list(compress(events, news))
+                ticket.add(
+                    [one.entry for one in new],
+                    [one.item.type for one in new],
+                    sum([one.late for one in new]),
+                )
                 _charge(ticket)
                 post.decided = ticket, SUCCESS
 
@@ -243,7 +247,7 @@ class Intake:
                 refused.append(Rejected(one, index, envelope.items[index]))
             elif is_new(ticket, one.event["messageId"] if one.given_id else ""):
                 entry = entry_of(source.name, one.event, now)
-                ticket.add(entry, one.event["type"], one.late)
+                ticket.add((entry,), (one.event["type"],), one.late)
                 if one.reported:
                     self._happenings.violated(source.name, one.reported)
         return refused

@@ -57,10 +57,10 @@ class Ticket(Struct, eq=False):
     late: int = 0
     duplicates: int = 0
 
-    def add(self, entry: Entry, type_: str, late: bool) -> None:
-        """An event that is to be kept."""
-        self.events.append(entry)
-        self.types.append(type_)
+    def add(self, entries: Iterable[Entry], types: Iterable[str], late: int) -> None:
+        """Events that are to be kept, of which so many came late."""
+        self.events += entries
+        self.types += types
         self.late += late
 
     def promised(self) -> asyncio.Future[bool]:
@@ -102,17 +102,24 @@ class Keeping:
     def is_new(self, ticket: Ticket, given_id: str) -> bool:
         """Whether an event is the first with its id, if it was given one; then the id is the
         ticket's."""
-        if not given_id:
-            return True
-        digest = digest_of(ticket.source, given_id)
-        held = self._seen.reserve(digest, ticket)
-        if held is None:
-            ticket.digests.append(digest)
-            return True
-        ticket.duplicates += 1
-        if not isinstance(held, Known) and held is not ticket:
-            ticket.others |= {held.promised()}
-        return False
+        return self.are_new(ticket, (given_id,))[0]
+
+    def are_new(self, ticket: Ticket, given_ids: Sequence[str]) -> Sequence[bool]:
+        """The same of each event in turn."""
+        source = ticket.source
+        digests = [digest_of(source, one) for one in given_ids if one]
+        holders = self._seen.reserve_all(digests, ticket)
+        ours = [digest for digest, held in zip(digests, holders, strict=True) if held is None]
+        ticket.digests += ours
+        if len(ours) == len(digests):
+            return [True] * len(given_ids)
+        for held in holders:
+            if held is not None:
+                ticket.duplicates += 1
+                if not isinstance(held, Known) and held is not ticket:
+                    ticket.others |= {held.promised()}
+        told = iter(holders)
+        return [not one or next(told) is None for one in given_ids]
 
     def forget(self, ticket: Ticket) -> None:
         """Promise nothing for what of the ticket is not durable."""

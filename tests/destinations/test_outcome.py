@@ -14,6 +14,7 @@ from destinations.outcome import (
     Failed,
     Outcome,
     Refused,
+    all_delivered,
     different,
 )
 
@@ -47,3 +48,11 @@ def test_what_rows_share_is_asked_once() -> None:
     one, other = Delivered(), Refused("invalid", "no")
 
     assert [one, other] == different([one, one, other, one])
+
+
+@pytest.mark.parametrize("other", [*ONE_OF_EACH[1:], Delivered("without its items")])
+def test_all_are_delivered_or_not(other: Outcome) -> None:
+    """One that is not, or that notes something, is enough."""
+    assert all_delivered([Delivered(), Delivered()])
+    assert not all_delivered([Delivered(), other])
+    assert not all_delivered([other, Delivered()])

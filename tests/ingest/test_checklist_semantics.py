@@ -30,6 +30,20 @@ async def test_row_47_a_message_id_is_taken_once_a_day(hub: Hub) -> None:
     assert 3.0 == await hub.metric('ingest_duplicates_total{source="shop"}')
 
 
+@pytest.mark.parametrize("odd", [{}, {"userId": 7}], ids=["plain", "odd"])
+async def test_row_47_each_event_of_a_batch_is_looked_at(hub: Hub, odd: dict[str, int]) -> None:
+    """Some were taken before, some are there twice, some have no id: each of the others is kept."""
+    await hub.send(track(messageId="old", event="first"))
+    ids = ["new", "", "old", "new", "", "newer", "old"]
+    batch = [track(messageId=id_, event=f"e{n}") | odd for n, id_ in enumerate(ids)]
+    for _ in range(2):
+        await hub.send(*batch)
+    kept = sorted(event["event"] for event in await hub.events())
+
+    assert ["e0", "e1", "e1", "e4", "e4", "e5", "first"] == kept
+    assert 3.0 + 5.0 == await hub.metric('ingest_duplicates_total{source="shop"}')
+
+
 async def test_row_47_an_id_whose_event_was_not_kept_is_free(start) -> None:
     """A client that was answered 503 tries again, and is not taken for a duplicate."""
 
