@@ -35,7 +35,8 @@ async def test_row_47_each_event_of_a_batch_is_looked_at(hub: Hub, odd: dict[str
     """Some were taken before, some are there twice, some have no id: each of the others is kept."""
     await hub.send(track(messageId="old", event="first"))
     ids = ["new", "", "old", "new", "", "newer", "old"]
-    batch = [track(messageId=id_, event=f"e{n}") | odd for n, id_ in enumerate(ids)]
+    named = [{"messageId": id_} if id_ else {} for id_ in ids]
+    batch = [track(event=f"e{n}") | id_ | odd for n, id_ in enumerate(named)]
     for _ in range(2):
         await hub.send(*batch)
     kept = sorted(event["event"] for event in await hub.events())
@@ -227,3 +228,14 @@ async def test_row_58_what_the_browser_delivered_is_in_the_record(hub: Hub) -> N
     await hub.send(track(_metadata=metadata))
 
     assert metadata == (await hub.only())["_metadata"]
+
+
+async def test_each_event_of_a_batch_has_the_channel_of_its_own_library(hub: Hub) -> None:
+    """A relay sends what several SDKs have made."""
+    contexts = [AJS, PYTHON, {}, AJS, {"library": {"name": "analytics-ios"}}, PYTHON]
+    await hub.send(*(track(event=f"e{n}", context=one) for n, one in enumerate(contexts)))
+    kept = sorted(await hub.events(), key=lambda event: str(event["event"]))
+
+    assert ["browser", "server", None, "browser", "mobile", "server"] == [
+        event.get("channel") for event in kept
+    ]

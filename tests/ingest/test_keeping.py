@@ -93,6 +93,19 @@ async def test_who_cannot_hear_is_not_the_end_of_its_neighbours() -> None:
     assert ["", ""] == heard
 
 
+async def test_who_brings_what_another_promised_frees_none_of_it() -> None:
+    """An id stays with who reserved it first, whatever becomes of the others."""
+    clock = FakeClock()
+    happenings = Happenings(Metrics(), clock, ["shop"])
+    keeping = Keeping(MemoryLog(), Seen(10, 1.0, 0.0), happenings, clock, 1.0)
+    first, second, third = (keeping.ticket("shop", Stay(Room(10, 10))) for _ in range(3))
+
+    assert [True, True] == keeping.are_new(first, ["a", ""])
+    assert [False, True, True, False] == keeping.are_new(second, ["a", "b", "", "b"])
+    keeping.forget(second)
+    assert [False, True] == keeping.are_new(third, ["a", "b"])
+
+
 async def test_room_is_held_until_the_append_ends(start) -> None:
     """A slow log does not fill the memory with requests that were told 503."""
     log = HeldLog()
