@@ -18,7 +18,7 @@ faults: .venv/.test
 	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 # What the hub costs beside the bare libraries; ARGS='--quick', or '--only idle', or '--against FILE'.
-bench: .venv/.test
+bench: .venv/.run
 	$(BIN)/python -m tests.bench $(ARGS)
 
 lint: .venv/.test
@@ -31,11 +31,11 @@ lint: .venv/.test
 	$(PYTHON) -m venv .venv
 
 .venv/.run: requirements.lock | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
 	@touch $@
 
 .venv/.test: requirements-test.lock | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-test.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes --requirement requirements-test.lock
 	@touch $@ .venv/.run
 
 $(NODE)/node_modules/.installed: $(NODE)/package-lock.json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Bench:
     stack: AsyncExitStack
     _stores: list[Store] = field(default_factory=list)
     _moulds: list[Mould] = field(default_factory=list)
+    _moulding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _folders: int = 0
 
     def store(self, kind: str) -> Store:
@@ -69,9 +71,10 @@ class Bench:
 
     async def moulds(self) -> list[Mould]:
         """What logs are filled with; made by a hub when first asked for."""
-        if not self._moulds:
-            self._moulds = await moulds(Hub(self.place("moulds"), Store(), partitions=1))
-        return self._moulds
+        async with self._moulding:
+            if not self._moulds:
+                self._moulds = await moulds(Hub(self.place("moulds"), Store(), partitions=1))
+            return self._moulds
 
     def place(self, name: str) -> Path:
         """A folder that is not there yet."""
