@@ -143,10 +143,10 @@ class Audit:
     def _hear(self, known: _Partition, record: Record) -> None:
         try:
             page = sheet_of(record)
+            if page.replay or page.destination not in self._instances:
+                return
             ends = [offsets_of(line) for line in page.lines if line["outcome"] in _ENDS]
         except (ValueError, KeyError):
-            return
-        if page.replay or page.destination not in self._instances:
             return
         tally = known.tally(page.destination)
         for first, end in joined(chain.from_iterable(ends)):

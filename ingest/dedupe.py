@@ -60,12 +60,10 @@ class Seen(Generic[Promise]):
     def __len__(self) -> int:
         return sum(len(shelf.young) + len(shelf.old) for shelf in self._shelves)
 
-    def reserve(self, digest: int, promise: Promise) -> Known | Promise | None:
-        """None when the id is now reserved under `promise`; else KNOWN, or who has reserved it."""
-        return self.reserve_all((digest,), promise)[0]
-
-    def reserve_all(self, digests: Iterable[int], promise: Promise) -> list[Known | Promise | None]:
-        """The same of each id in turn."""
+    def reserve(self, digests: Iterable[int], promise: Promise) -> list[Known | Promise | None]:
+        """Of each id in turn: None when it is now reserved under `promise`; else KNOWN, or who has
+        reserved it.
+        """
         shelves, reserved, oldest = self._shelves, self._reserved, self._oldest
         holders: list[Known | Promise | None] = []
         for digest in digests:

@@ -108,7 +108,7 @@ class Keeping:
         """The same of each event in turn."""
         source = ticket.source
         digests = [digest_of(source, one) for one in given_ids if one]
-        holders = self._seen.reserve_all(digests, ticket)
+        holders = self._seen.reserve(digests, ticket)
         ours = [digest for digest, held in zip(digests, holders, strict=True) if held is None]
         ticket.digests += ours
         if len(ours) == len(digests):

@@ -40,7 +40,6 @@ def test_an_event_stands_by_its_append() -> None:
     """An event's row has its time in milliseconds and its place."""
     (row,) = event_rows([record(7, partition=3)])
 
-    assert row is not None
     assert (int(NOW * 1000), packed(3, 7)) == row[1][:2]
 
 
