@@ -9,19 +9,24 @@ behind, which the group waits for until its session is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 from aiokafka import errors
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 
 from hub.log import Committed
 
+_T = TypeVar("_T")
+
 # Seconds between two requests when the coordinator is away, or the group is being rebalanced.
 PAUSE = 0.1
 
 # The coordinator is elsewhere: it is looked up anew.
 _ELSEWHERE = errors.NotCoordinatorForGroupError, errors.GroupCoordinatorNotAvailableError
+
+# What a broker says of groups for a while after it started, or took them over from another.
+_NOT_YET = (errors.GroupLoadInProgressError, *_ELSEWHERE)
 
 # The group goes on without us, or with us in its next generation; heartbeats tell which.
 _CHANGED = (
@@ -83,6 +88,18 @@ async def committed_by(admin: Any, group: str) -> dict[str, dict[int, Committed]
     """
     node = await admin.find_coordinator(group)
     return committed_in(await admin._send_request(OffsetFetchRequest(group, None), node))
+
+
+async def when_loaded(ask: Callable[[], Awaitable[_T]]) -> _T:
+    """What `ask` returns, once the coordinators of what it asks after can tell.
+
+    Who calls bounds the time. Raises what `ask` does besides.
+    """
+    while True:
+        try:
+            return await ask()
+        except _NOT_YET:
+            await asyncio.sleep(PAUSE)
 
 
 def committed_in(response: Any) -> dict[str, dict[int, Committed]]:

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from hub.log import Committed, LogMisconfigured, Record, Span, StreamStatus
 from hub.log.kafka_client import REQUEST_TIMEOUT, stop_consumer, translated
-from hub.log.kafka_commits import committed_by
+from hub.log.kafka_commits import committed_by, when_loaded
 from hub.log.kafka_reader import PARTITION_FETCH_BYTES, record_of
 from hub.log.kafka_topics import Topic, partitions_in_sync
 
@@ -117,7 +117,7 @@ class Lookup:
                 first = await consumer.beginning_offsets(tps)
                 end = await consumer.end_offsets(tps)
             async with self._admin.use() as admin:
-                committed = await _committed(admin, self._prefix)
+                committed = await when_loaded(lambda: _committed(admin, self._prefix))
         return [
             StreamStatus(
                 stream,

@@ -8,7 +8,7 @@ from aiokafka.protocol.commit import OffsetFetchResponse_v3
 
 from hub.log import EVENTS, Committed
 from hub.log.kafka import KafkaLog
-from hub.log.kafka_commits import commit, committed_in
+from hub.log.kafka_commits import commit, committed_in, when_loaded
 from tests.hub.log.kafka_scenes import PARTITIONS, opened, settings_at
 from tests.hub.log.scenes import settled
 from tests.kafka.broker import Cluster
@@ -32,6 +32,24 @@ def test_an_error_is_no_answer(partitions: list[object], code: int) -> None:
     """A coordinator that has moved, or is loading, does not say that nothing was committed."""
     with pytest.raises(errors.KafkaError):
         committed_in(OffsetFetchResponse_v3(0, partitions, code))
+
+
+async def test_groups_that_are_being_loaded_are_asked_after_again() -> None:
+    """A broker that just started knows its groups a moment later; other errors are the answer."""
+    answers = iter([errors.GroupLoadInProgressError, errors.NotCoordinatorForGroupError, None])
+
+    async def ask() -> str:
+        error = next(answers)
+        if error is not None:
+            raise error
+        return "known"
+
+    async def denied() -> str:
+        raise errors.GroupAuthorizationFailedError
+
+    assert "known" == await when_loaded(ask)
+    with pytest.raises(errors.GroupAuthorizationFailedError):
+        await when_loaded(denied)
 
 
 @pytest.mark.kafka
