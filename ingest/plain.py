@@ -28,7 +28,7 @@ from schemas import OWN, REFUSING, Parts, Schemas
 _RESERVED: Final = "Segment Consent Preference Updated"
 """The event that `schemas/track.json` holds to more than any other."""
 
-_EMPTY: Final = b"{}"
+_EMPTY: Final = Raw(b"{}")
 _NOTHING: Final = Entry(b"", b"", ())
 _AT_USER: Final = ("browser", "mobile")
 _LINE_FEED: Final = 0x0A
@@ -96,14 +96,14 @@ class Request(Struct, frozen=True):
 
 class Candidate(Struct, gc=False):
     """An event that may be plain. `own`, `text`: what was sent as its properties or traits, and as
-    its context. When it is plain, `entry` is what the log will keep, `given_id` its sender's id for
+    its context, in the request's bytes. When it is plain, `entry` is what the log will keep, `given_id` its sender's id for
     it, or nothing, and `late` whether its own time lies over a day back.
     """
 
     item: Item
     parts: Parts
-    own: bytes
-    text: bytes
+    own: Raw
+    text: Raw
     context: Any = None
     given_id: str = ""
     late: bool = False
@@ -201,16 +201,17 @@ class Plain:
                 submission.plain = False
                 return
             own = item.traits if item.properties is UNSET else item.properties
+            context = item.context
             one = Candidate(
                 item,
                 parts,
-                _EMPTY if own is UNSET else bytes(own),
-                _EMPTY if item.context is UNSET else bytes(item.context),
+                _EMPTY if own is UNSET else own,
+                _EMPTY if context is UNSET else context,
             )
             submission.events.append(one)
         if len(request.text) > EVENT_BYTES:
             # Most batches need no look at the size of each event.
-            sizes = [len(one.own) + len(one.text) for one in submission.events]
+            sizes = [_size(one.own) + _size(one.text) for one in submission.events]
             rest = len(request.text) - sum(sizes)
             submission.plain = max(sizes, default=0) + rest <= EVENT_BYTES or _fit(request.text)
 
@@ -235,10 +236,11 @@ class Plain:
                 if context.ip is UNSET or context.userAgent is UNSET:
                     told = self._told(context, connection)
             if told:
-                more = b"," + one.text[1:] if _QUOTE in one.text else b"}"
+                text = bytes(one.text)
+                more = b"," + text[1:] if _QUOTE in text else b"}"
                 item.context = Raw(b"{" + told + more)
             elif item.context is UNSET:
-                item.context = Raw(one.text)
+                item.context = one.text
 
     def _told(self, context: Any, connection: Connection) -> bytes:
         """The fields that the connection adds to a context."""
@@ -281,10 +283,17 @@ def _says(item: Item, names: Iterable[str]) -> bool:
     return all(getattr(item, _ATTRIBUTES[name]) not in ("", UNSET) for name in names)
 
 
+def _size(part: Raw) -> int:
+    return memoryview(part).nbytes
+
+
+def _is_sound(part: Raw) -> bool:
+    return sound(bytes(part))
+
+
 def _is_object(part: Raw) -> bool:
     """Whether it is an object, and one that nobody would change."""
-    text = bytes(part)
-    value = orjson.loads(text) if sound(text) else None
+    value = orjson.loads(bytes(part)) if _is_sound(part) else None
     return isinstance(value, dict) and "all" not in value  # analytics-go's word for `All`
 
 
@@ -300,7 +309,7 @@ def _hold(submission: Submission) -> None:
 def _sound(submission: Submission) -> None:
     """Whether readers of the record can parse them."""
     for one in submission.events:
-        if not sound(one.own):
+        if not _is_sound(one.own):
             submission.plain = False
             return
 
@@ -322,13 +331,13 @@ def _has_odd_context(one: Candidate) -> bool:
         one.context = one.parts.context(one.text)
     except REFUSING:
         return False
-    return sound(one.text)
+    return _is_sound(one.text)
 
 
 def _fit(text: bytes) -> bool:
     """Whether no event of a request is larger than allowed, by its bytes as sent."""
     try:
-        return all(memoryview(one).nbytes <= EVENT_BYTES for one in _split(text).batch)
+        return all(_size(one) <= EVENT_BYTES for one in _split(text).batch)
     except REFUSING:  # some levels deeper in Python's stack than where it was read before
         return False
 
