@@ -11,7 +11,8 @@ import orjson
 from msgspec import Struct
 
 from hub.encoding import dumps
-from hub.log import Entry, Headers, Record
+from hub.log import Entry, Header, Record
+from hub.log.size import size_of
 
 FORMAT = b"1"
 
@@ -74,19 +75,24 @@ def entry_with(
     value: bytes, key: bytes, source: str, type_: str, name: str, id_: str, at: tuple[str, bytes]
 ) -> Entry:
     """The same, of an event that is rendered already, from what its headers say; `at` is one."""
-    kind, called, told = _kind_of(type_, name, source)
+    kind_of = _kind if len(name) <= _SHORT else _kind.__wrapped__
+    kind, called, told, size = kind_of(type_, name, source)
+    id_told = id_.encode()
     # By place, which takes half the time of names.
-    return Entry(key, value, (_VERSION, ("id", id_.encode()), kind, called, told, at))
-
-
-def _kind_of(type_: str, name: str, source: str) -> Headers:
-    return (_kind if len(name) <= _SHORT else _kind.__wrapped__)(type_, name, source)
+    return Entry(
+        key,
+        value,
+        (_VERSION, ("id", id_told), kind, called, told, at),
+        size + len(key) + len(value) + len(id_told) + len(at[1]),
+    )
 
 
 # Few kinds make up nearly all events, and what thousands of entries share stays in the CPU's cache.
 @lru_cache(maxsize=4_096)
-def _kind(type_: str, name: str, source: str) -> Headers:
-    return (("type", type_.encode()), ("name", name.encode()), ("source", source.encode()))
+def _kind(type_: str, name: str, source: str) -> tuple[Header, Header, Header, int]:
+    """The headers that events of a kind share, and the size of an entry with these alone."""
+    kind = ("type", type_.encode()), ("name", name.encode()), ("source", source.encode())
+    return *kind, size_of(Entry(b"", b"", (_VERSION, ("id", b""), *kind, ("at", b""))))
 
 
 def at_header(received_at: float) -> tuple[str, bytes]:

@@ -21,13 +21,13 @@ TICKS: Final = 8
 """When an id was confirmed is known to so many parts of the time that it is remembered for."""
 
 
-def digest_of(source: str, message_id: str) -> int:
-    """64 bits that stand for one id of one source, in this process only.
+def digests_of(ids: Iterable[tuple[str, str]]) -> list[int]:
+    """Of message ids, each behind its source: 64 bits that stand for it, in this process only.
 
     Python's own hash has a secret of the process in it. With a million ids remembered, one is taken
     for another once in 10^13 events.
     """
-    return hash((source, message_id))
+    return list(map(hash, ids))
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from hub.clock import Clock
 from hub.log import EVENTS, REJECTED, Entry, EntryTooLarge, Log, LogError
 from ingest.admission import Stay
-from ingest.dedupe import Known, Seen, digest_of
+from ingest.dedupe import Known, Seen, digests_of
 from ingest.happenings import Happenings
 from ingest.spool import SpoolFull
 
@@ -107,7 +107,7 @@ class Keeping:
     def are_new(self, ticket: Ticket, given_ids: Sequence[str]) -> Sequence[bool]:
         """The same of each event in turn."""
         source = ticket.source
-        digests = [digest_of(source, one) for one in given_ids if one]
+        digests = digests_of([(source, one) for one in given_ids if one])
         holders = self._seen.reserve(digests, ticket)
         ours = [digest for digest, held in zip(digests, holders, strict=True) if held is None]
         ticket.digests += ours
@@ -154,11 +154,11 @@ class Keeping:
                 while records := await log.read(EVENTS, span.partition, offset, 1_000):
                     offset = records[-1].offset + 1
                     headers = [dict(record.headers) for record in records]
-                    known = [
-                        digest_of(one["source"].decode(), one["id"].decode())
+                    known = digests_of(
+                        (one["source"].decode(), one["id"].decode())
                         for one in headers
                         if "source" in one and "id" in one
-                    ]
+                    )
                     self._seen.confirm(known, self._clock.steady())
                     learnt += len(known)
                     if offset >= span.end:

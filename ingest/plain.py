@@ -95,16 +95,17 @@ class Request(Struct, frozen=True):
 
 
 class Candidate(Struct, gc=False):
-    """An event that may be plain. `own`, `text`: what was sent as its properties or traits, and as
-    its context, in the request's bytes. When it is plain, `entry` is what the log will keep, `given_id` its sender's id for
-    it, or nothing, and `late` whether its own time lies over a day back.
+    """An event that may be plain.
+
+    `own`, `text`: what was sent as its properties or traits, and as its context, in the request's
+    bytes. When it is plain, `entry` is what the log will keep, `given_id` its sender's id for it,
+    or nothing, and `late` whether its own time lies over a day back.
     """
 
     item: Item
     parts: Parts
     own: Raw
     text: Raw
-    context: Any = None
     given_id: str = ""
     late: bool = False
     entry: Entry = _NOTHING
@@ -160,7 +161,6 @@ class Plain:
             self._meet,
             _hold,
             _sound,
-            _have_context,
             self._enrich,
             _date,
             _sign,
@@ -216,13 +216,22 @@ class Plain:
             submission.plain = max(sizes, default=0) + rest <= EVENT_BYTES or _fit(request.text)
 
     def _enrich(self, submission: Submission) -> None:
-        """Put into each event what the connection tells, as `ingest.enrich` does, if it can."""
+        """Whether the context of each is as schemas ask; what that says of itself is kept, and what
+        the connection tells is put into it, as `ingest.enrich` does.
+        """
         connection = submission.receipt.connection
         known: str | None = None
         channel: str | None = None
         for one in submission.events:
-            item, context = one.item, one.context
-            library = context.library
+            # Looked at and let go: the contexts of all events together are thousands of objects.
+            try:
+                context = one.parts.known_context(one.text)
+            except REFUSING:
+                context = _odd_context(one)
+                if context is None:
+                    submission.plain = False
+                    return
+            item, library = one.item, context.library
             name = (library.name or "") if library else ""
             if name != known:  # mostly all have one sender
                 known, channel = name, channel_of(name)
@@ -258,21 +267,22 @@ def _meets_contract(item: Item) -> bool:
     """Whether the contract of its type takes it (`schemas/track.json` and the others)."""
     match item.type:
         case "track":
-            asked = item.event != "" and item.event != _RESERVED
-        case "identify" | "page" | "screen":
-            asked = True
+            event = item.event
+            asked = item.traits is UNSET and event != "" and event != _RESERVED
+        case "page" | "screen":
+            asked = item.traits is UNSET
+        case "identify":
+            asked = item.properties is UNSET
         case "group":
-            asked = item.group_id != ""
+            asked = item.properties is UNSET and item.group_id != ""
         case "alias":
-            asked = item.user_id != "" and item.previous_id != ""
+            asked = item.properties is UNSET and item.traits is UNSET
+            asked = asked and item.user_id != "" and item.previous_id != ""
         case _:
             return False
-    own = OWN[item.type]
     return (
         asked
-        and (item.user_id or item.anonymous_id) != ""
-        and (own == "properties" or item.properties is UNSET)
-        and (own == "traits" or item.traits is UNSET)
+        and (item.user_id != "" or item.anonymous_id != "")
         and (item.integrations is UNSET or _is_object(item.integrations))
         and (item.metadata is UNSET or _is_object(item.metadata))
     )
@@ -287,13 +297,10 @@ def _size(part: Raw) -> int:
     return memoryview(part).nbytes
 
 
-def _is_sound(part: Raw) -> bool:
-    return sound(bytes(part))
-
-
 def _is_object(part: Raw) -> bool:
     """Whether it is an object, and one that nobody would change."""
-    value = orjson.loads(bytes(part)) if _is_sound(part) else None
+    text = bytes(part)
+    value = orjson.loads(text) if sound([text]) else None
     return isinstance(value, dict) and "all" not in value  # analytics-go's word for `All`
 
 
@@ -308,30 +315,17 @@ def _hold(submission: Submission) -> None:
 
 def _sound(submission: Submission) -> None:
     """Whether readers of the record can parse them."""
-    for one in submission.events:
-        if not _is_sound(one.own):
-            submission.plain = False
-            return
+    submission.plain = sound([bytes(one.own) for one in submission.events])
 
 
-def _have_context(submission: Submission) -> None:
-    """Whether all this is true of the context of each; what that says of itself is kept."""
-    for one in submission.events:
-        try:
-            one.context = one.parts.known_context(one.text)
-        except REFUSING:
-            if not _has_odd_context(one):
-                submission.plain = False
-                return
-
-
-def _has_odd_context(one: Candidate) -> bool:
-    """The same of one in which there is more than schemas name."""
+def _odd_context(one: Candidate) -> Any:
+    """The context of an event in which there is more than schemas name; None when it does not fit,
+    or might not.
+    """
     try:
-        one.context = one.parts.context(one.text)
+        return one.parts.context(one.text) if sound([bytes(one.text)]) else None
     except REFUSING:
-        return False
-    return _is_sound(one.text)
+        return None
 
 
 def _fit(text: bytes) -> bool:

@@ -7,6 +7,7 @@ wins), a byte order mark. Refused: NaN, Infinity, invalid UTF-8, more than 1,000
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
@@ -41,15 +42,18 @@ def parse(text: bytes) -> Any:
     return value
 
 
-def sound(text: bytes) -> bool:
-    """Whether `parse` would take a part of an event as it is, of which msgspec has skipped values:
+def sound(parts: Iterable[bytes]) -> bool:
+    """Whether `parse` would take parts of events as they are, of which msgspec has skipped values:
     those may be too deep, numbers beyond a double, or no UTF-8.
     """
     try:
-        orjson.loads(text)
+        for text in parts:
+            orjson.loads(text)
+            if len(text) > 2 * _DEEP and _openings(text) > _DEEP:
+                return False
     except orjson.JSONDecodeError:
         return False
-    return len(text) <= 2 * _DEEP or _openings(text) <= _DEEP
+    return True
 
 
 def depth_of(value: Any) -> int:

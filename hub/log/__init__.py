@@ -66,11 +66,15 @@ class LogMisconfigured(LogError):
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """What is appended: a key that decides order, a value, and headers that filters may read."""
+    """What is appended: a key that decides order, a value, and headers that filters may read.
+
+    `size`: what `hub.log.size.size_of` counts, if who made it knows; else 0.
+    """
 
     key: bytes
     value: bytes
     headers: Headers = ()
+    size: int = 0
 
 
 class Place(NamedTuple):

@@ -13,10 +13,13 @@ from hub.log.kafka_topics import Topic
 
 
 class Call(Struct, eq=False):
-    """One call of `append`, of so many bytes: answered when no part is missing."""
+    """One call of `append`, of so many bytes: answered when no part is missing. `partitions`: how
+    many its topic has.
+    """
 
     answer: asyncio.Future[None]
     size: int
+    partitions: int
     parts: list[Part] = field(default_factory=list)
     missing: int = 0
 
@@ -27,7 +30,6 @@ class Part(Struct, eq=False):
     call: Call
     partition: int
     entries: list[Entry] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)  # where in the call each of them stands
     sent: int = 0  # how many of the entries went into a batch
     confirmed: int = 0
     runs: list[tuple[int, int]] = field(default_factory=list)  # of offsets; first, and how many

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import overload
 
-from hub.log import Place
+from hub.log import Entry, Place
+from hub.log.partition import partition_of
 
-
-@dataclass(frozen=True)
-class Stand:
-    """What of an append went to one partition: the entries' numbers in the append, and the runs of
-    offsets that they have, each as its first and how many.
-    """
-
-    partition: int
-    numbers: Sequence[int]
-    runs: Sequence[tuple[int, int]]
+Runs = Sequence[tuple[int, int]]
+"""Runs of offsets in one partition, each as its first and how many."""
 
 
 class Places(Sequence[Place]):
-    """One place per entry, in order; to make them takes some 4 % of ingest's time in batches."""
+    """One place per entry, in order; to make them takes some 4 % of ingest's time in batches.
 
-    def __init__(self, stands: Sequence[Stand]) -> None:
-        self._stands = stands
+    `partitions`: how many the topic had when the entries were shared among them. `runs`: by
+    partition, the offsets that its entries have.
+    """
+
+    def __init__(self, entries: Sequence[Entry], partitions: int, runs: Mapping[int, Runs]) -> None:
+        self._entries = entries
+        self._partitions = partitions
+        self._runs = runs
 
     def __len__(self) -> int:
-        return sum(len(stand.numbers) for stand in self._stands)
+        return len(self._entries)
 
     @overload
     def __getitem__(self, index: int) -> Place: ...
@@ -42,9 +40,9 @@ class Places(Sequence[Place]):
 
     @cached_property
     def _made(self) -> Sequence[Place]:
-        places: dict[int, Place] = {}
-        for stand in self._stands:
-            offsets = chain.from_iterable(range(run, run + count) for run, count in stand.runs)
-            for number, offset in zip(stand.numbers, offsets, strict=True):
-                places[number] = Place(stand.partition, offset)
-        return [places[number] for number in sorted(places)]
+        offsets = {
+            partition: chain.from_iterable(range(first, first + count) for first, count in runs)
+            for partition, runs in self._runs.items()
+        }
+        partitions = [partition_of(entry.key, self._partitions) for entry in self._entries]
+        return [Place(partition, next(offsets[partition])) for partition in partitions]

@@ -7,6 +7,7 @@ producer until it is confirmed, so nothing overtakes and nothing is written twic
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from hub.log import (
 )
 from hub.log.kafka_calls import Call, Line, Part, refuse
 from hub.log.kafka_client import log_error
-from hub.log.kafka_places import Places, Stand
+from hub.log.kafka_places import Places
 from hub.log.kafka_topics import Topic
 from hub.log.partition import partition_of
 from hub.log.settings import KafkaLog
@@ -99,13 +100,13 @@ class Producer:
             raise LogUnavailable(f"{self._bytes:,} bytes wait for Kafka already")
         if not entries:
             return []
-        call = Call(self._loop.create_future(), size)
+        call = Call(self._loop.create_future(), size, topic.partitions)
         self._bytes += size
         self._enqueue(call, topic, entries)
         try:
             async with asyncio.timeout(self._timeout):
                 await call.answer
-            return Places([Stand(p.partition, p.numbers, p.runs) for p in call.parts])
+            return Places(entries, call.partitions, {p.partition: p.runs for p in call.parts})
         except TimeoutError:
             raise LogUnavailable(
                 f"Kafka did not confirm an append to {topic.name} within {self._timeout:g} s"
@@ -131,20 +132,16 @@ class Producer:
             await asyncio.wait(self._leaving, timeout=2 * self._timeout)
 
     def _enqueue(self, call: Call, topic: Topic, entries: Sequence[Entry]) -> None:
-        parts: dict[int, Part] = {}
-        for number, entry in enumerate(entries):
-            partition = partition_of(entry.key, topic.partitions)
-            part = parts.get(partition)
-            if part is None:
-                part = parts[partition] = Part(call, partition)
-            part.entries.append(entry)
-            part.numbers.append(number)
-        call.parts = list(parts.values())
-        call.missing = len(parts)
-        for partition, part in parts.items():
-            line = self._lines.get((topic.name, partition))
+        shares: defaultdict[int, list[Entry]] = defaultdict(list)
+        partitions = call.partitions
+        for entry in entries:
+            shares[partition_of(entry.key, partitions)].append(entry)
+        call.parts = [Part(call, partition, share) for partition, share in shares.items()]
+        call.missing = len(call.parts)
+        for part in call.parts:
+            line = self._lines.get((topic.name, part.partition))
             if line is None:
-                line = self._lines[topic.name, partition] = Line(topic, partition)
+                line = self._lines[topic.name, part.partition] = Line(topic, part.partition)
             line.waiting.append(part)
             if not line.busy:
                 self._ready.add(line)

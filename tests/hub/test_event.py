@@ -9,6 +9,7 @@ import pytest
 
 from hub.event import Event, entry_of, key_of, name_of
 from hub.log import EVENTS, Entry, Record
+from hub.log.size import size_of
 
 TRACK = {
     "type": "track",
@@ -73,6 +74,14 @@ def test_an_event_comes_back_as_it_went() -> None:
         event.source,
         event.received_at,
     )
+
+
+@pytest.mark.parametrize("name", ["Order Completed", "Bestellung für Zoë", "n" * 200])
+def test_an_event_knows_its_size(name: str) -> None:
+    """It is what counting would find."""
+    entry = entry_of("shop", {**TRACK, "event": name, "userId": "Zoë"}, 1_795_255_200.123)
+
+    assert size_of(Entry(entry.key, entry.value, entry.headers)) == entry.size
 
 
 def test_filters_need_no_body() -> None:

@@ -92,4 +92,5 @@ def test_bytes_are_json_or_malformed(text: bytes) -> None:
 )
 def test_what_is_sound(text: bytes, expected: bool) -> None:
     """What any reader can parse."""
-    assert expected == sound(text)
+    assert expected == sound([text])
+    assert expected == sound([b"{}", text, b"{}"])

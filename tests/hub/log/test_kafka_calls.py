@@ -13,7 +13,7 @@ from hub.log.kafka_topics import Topic
 
 def part() -> Part:
     """What a call appends to one partition."""
-    return Part(Call(asyncio.get_running_loop().create_future(), 1), 0)
+    return Part(Call(asyncio.get_running_loop().create_future(), 1, 1), 0)
 
 
 async def test_a_line_begins_with_who_still_waits() -> None:

@@ -24,6 +24,13 @@ def test_headers_count() -> None:
     assert 7 + 10 == size_of(headed) - size_of(plain)
 
 
+def test_a_size_that_is_known_is_not_counted_again() -> None:
+    """Who made an entry may say its size, and is believed."""
+    known = Entry(b"k", b"v", (("a", b"b"),), 7)
+
+    assert 7 == size_of(known) == measured([known])
+
+
 def test_a_note_of_the_bound_passes() -> None:
     """A note of exactly the bound passes; one character more does not, nor what is not ASCII."""
     check_notes({0: "", 1: "n" * NOTE_CHARACTERS})
