@@ -287,6 +287,16 @@ def test_what_a_reader_might_not_parse_goes_the_long_way(text: bytes) -> None:
     assert None is not kept("track", text_of(b"{}"))
 
 
+@pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.parametrize("part", ["properties", "traits"])
+def test_of_two_parts_none_is_passed_over(type_: str, part: str) -> None:
+    """A type has one of them; a reader must be able to parse the other, too."""
+    said = {"type": type_, "event": "e", "userId": "u", "groupId": "g", "previousId": "p"}
+    text = orjson.dumps(said | {"properties": {}, "traits": {}} | {part: "?"})
+
+    assert None is kept(type_, text.replace(b'"?"', b'{"a":1e999}'))
+
+
 def test_depth() -> None:
     """Some hundreds of levels are plain; where msgspec ends depends on Python's own stack."""
     levels = 500
