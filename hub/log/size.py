@@ -17,9 +17,9 @@ _AROUND_HEADER = 10
 
 
 def size_of(entry: Entry) -> int:
-    """Bytes that an entry takes in a log, with what a log writes around it."""
-    if entry.size:
-        return entry.size
+    """Bytes that an entry takes in a log, with what a log writes around it; counted, whatever the
+    entry says of its size.
+    """
     headers = entry.headers
     size = _AROUND_ENTRY + len(entry.key) + len(entry.value) + _AROUND_HEADER * len(headers)
     for name, told in headers:
@@ -31,7 +31,7 @@ def measured(entries: Sequence[Entry], most: int = ENTRY_BYTES, log: str = "the 
     """Bytes of all entries together. Raises EntryTooLarge when one has more than `most`, which
     `log` takes.
     """
-    sizes = [entry.size or size_of(entry) for entry in entries]  # a call less for most
+    sizes = [entry.size or size_of(entry) for entry in entries]
     if (largest := max(sizes, default=0)) > most:
         raise EntryTooLarge(f"an entry of {largest:,} bytes; {log} takes up to {most:,}")
     return sum(sizes)
