@@ -17,7 +17,7 @@ from aiohttp.http_parser import RawRequestMessage
 from ingest.errors import Answer, refuse
 from ingest.fast_path import Ask, FastPath
 from ingest.happenings import Happenings
-from ingest.known_head import Framing
+from ingest.known_head import Framing, KnownHeads
 
 WRITE_SECONDS: Final = 10.0
 """A client that does not read its answer is let go after so long."""
@@ -36,11 +36,12 @@ class Connection(web.RequestHandler):
         self._stuck: asyncio.TimerHandle | None = None
         self._heard = False
         self._answering = False  # on the fast path; of others aiohttp knows
-        self._framing = Framing()
+        self._framing = Framing(server.heads, None)
         self._again: tuple[Ask, bytes] | None = None  # a request whose head is known
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._framing = Framing(self._server.heads, self._remote)
         if len(self._server.connections) > self._server.max_connections:
             self._server.happenings.unkept("overloaded")
             self._cut(refuse("overloaded", retry_after=1))
@@ -239,6 +240,7 @@ class Server(web.Server):
         linger_seconds: float,
     ) -> None:
         self.fast_path = fast_path
+        self.heads = KnownHeads()
         self.happenings = happenings
         self.max_connections = max_connections
         self.head_seconds = head_seconds

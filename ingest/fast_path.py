@@ -2,8 +2,8 @@
 
 For each request aiohttp makes a task, a request, a writer and a response, and the loop turns four
 times. A POST of events whose body arrived with its head, on a connection that stays open, needs
-none of it; all else goes aiohttp's way (`app.py`), and is told the same. Requests whose head is
-known are decided together with all others of their turn, step by step (`Intake.decide`).
+none of it; all else goes aiohttp's way (`app.py`), and is told the same. The requests of one turn
+are decided together, step by step (`Intake.decide`).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class FastPath:
             cors(headers),
             headers.get(hdrs.CONTENT_ENCODING, ""),
         )
-        self.take(ask, b"" if payload.at_eof() else payload.read_nowait(), write)
+        self.gather(ask, b"" if payload.at_eof() else payload.read_nowait(), write)
         return ask
 
     def gather(self, ask: Ask, body: bytes, write: Write) -> None:
@@ -105,10 +105,6 @@ class FastPath:
             self._began = self._clock.steady()
             self._loop.call_soon(self._take_gathered)
         self._gathered.append((ask, body, write))
-
-    def take(self, ask: Ask, body: bytes, write: Write) -> None:
-        """Take a request that asks this, and is all there; `write` will be told its answer."""
-        self._take([(ask, body, write)], self._clock.steady())
 
     def _take_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []

@@ -1,7 +1,9 @@
-"""A head that a connection has sent before, known again by its bytes.
+"""A head that was seen before from the same address, known again by its bytes.
 
 An SDK sends the same head with each of its requests; only the length of the body differs. What was
-parsed once need not be parsed again, as long as nothing else came between.
+parsed once need not be parsed again, as long as nothing else came between. A connection looks for
+its own last head, and then for those of all: a proxy sends many SDKs' requests over each of its
+connections, and some SDKs open one for each request.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from aiohttp.http_parser import RawRequestMessage
 from ingest.fast_path import Ask
 
 HEAD_BYTES: Final = 4_096
-"""Of a head that is remembered; each connection remembers one."""
+"""Of a head that is remembered; each connection remembers one, and all together some more."""
 
-HEADS: Final = 8
-"""Heads in a row of which none came again; then no more are looked at. A proxy that sends the
-requests of many people has a new one each time."""
+HEADS: Final = 1_000
+"""That all connections remember together; then they begin anew."""
+
+NEW_HEADS: Final = 8
+"""Of a connection in a row, none of which came again; then it looks at no more. A proxy that sends
+the requests of many people has a new one each time."""
 
 _END: Final = b"\r\n\r\n"
 _DIGITS: Final = 8
@@ -59,6 +64,28 @@ class KnownHead(NamedTuple):
         return body if len(body) == int(digits) else None
 
 
+class KnownHeads:
+    """What all connections of a process have learnt, by the address at their other end."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str | None, bytes, bytes], KnownHead] = {}
+
+    def add(self, remote: str | None, head: KnownHead) -> None:
+        """Remember it."""
+        if len(self._known) >= HEADS:
+            self._known.clear()
+        self._known[remote, head.before, head.after] = head
+
+    def find(self, remote: str | None, data: bytes) -> KnownHead | None:
+        """The known head that `data` begins with, if it begins with one."""
+        length = _LENGTH.search(data, 0, HEAD_BYTES)
+        if length is None:
+            return None
+        start, stop = length.span(1)
+        end = data.find(_END, stop, HEAD_BYTES) + len(_END)
+        return self._known.get((remote, data[:start], data[stop:end]))
+
+
 class Framing:
     """Where in its requests a connection is, by counting what came.
 
@@ -66,9 +93,11 @@ class Framing:
     the parser: else the middle of a request could pass for a request.
     """
 
-    __slots__ = ("_head", "_known", "_learnt", "_owed")
+    __slots__ = ("_head", "_heads", "_known", "_learnt", "_owed", "_remote")
 
-    def __init__(self) -> None:
+    def __init__(self, heads: KnownHeads, remote: str | None) -> None:
+        self._heads = heads
+        self._remote = remote
         self._known: KnownHead | None = None
         # Of the one request that came last, if it came in one piece.
         self._head: bytes | None = None
@@ -82,13 +111,17 @@ class Framing:
         return self._owed is None
 
     def again(self, data: bytes) -> tuple[Ask, bytes] | None:
-        """What is asked, and the body, when `data` is a whole request with the known head."""
+        """What is asked, and the body, when `data` is a whole request with a known head."""
+        if self._owed != 0:
+            return None
         known = self._known
-        if known is None or self._owed != 0:
-            return None
-        body = known.body_of(data)
-        if body is None:
-            return None
+        body = known.body_of(data) if known is not None else None
+        if known is None or body is None:
+            known = self._heads.find(self._remote, data)
+            body = known.body_of(data) if known is not None else None
+            if known is None or body is None:
+                return None
+            self._known = known
         self._learnt = 0
         return known.ask, body
 
@@ -96,8 +129,10 @@ class Framing:
         """The one request that came last went the fast path, and asked this."""
         if self._head is not None:
             self._known, self._head = KnownHead.of(self._head, ask), None
+            if self._known is not None:
+                self._heads.add(self._remote, self._known)
             self._learnt += 1
-            if self._learnt > HEADS:
+            if self._learnt > NEW_HEADS:
                 self.lose()
 
     def parsed(self, data: bytes, began: RawRequestMessage | None) -> None:

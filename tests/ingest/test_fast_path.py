@@ -302,7 +302,7 @@ async def test_a_fault_of_ours_is_an_answer(hub: Hub) -> None:
     told: list[tuple[bytes, bool]] = []
     nothing: Any = None
     ask = Ask("single", nothing, (), "")
-    hub.process.server.fast_path.take(ask, b"{}", lambda *answer: told.append(answer))
+    hub.process.server.fast_path.gather(ask, b"{}", lambda *answer: told.append(answer))
     assert [] == told  # an answer never comes before the request was taken
     await hub.get("/healthz")
 

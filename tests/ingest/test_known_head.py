@@ -4,7 +4,7 @@ import pytest
 
 from ingest.enrich import Connection
 from ingest.fast_path import Ask
-from ingest.known_head import HEAD_BYTES, HEADS, Framing, KnownHead
+from ingest.known_head import HEAD_BYTES, HEADS, NEW_HEADS, Framing, KnownHead, KnownHeads
 from ingest.post import Call
 from tests.ingest.lines import parsed
 
@@ -75,7 +75,7 @@ def framing(*pieces: bytes, learns: bool = True) -> Framing:
     """One that followed these pieces; the first of them is a whole request, whose head is known
     from then on.
     """
-    one = Framing()
+    one = Framing(KnownHeads(), None)
     for piece in pieces:
         head, end, _ = piece.partition(b"\r\n\r\n")
         one.parsed(piece, parsed(head + end)[0] if end else None)
@@ -131,7 +131,7 @@ async def test_no_request_begins_in_a_body() -> None:
 async def test_a_head_that_parsers_may_read_in_two_ways_is_not_known() -> None:
     """Some see its end where an empty line has no carriage return."""
     message, _ = parsed(WHOLE)
-    one = Framing()
+    one = Framing(KnownHeads(), None)
     one.parsed(WHOLE.replace(b"hub", b"hub\n"), message)
     one.learn(ASK)
 
@@ -151,13 +151,13 @@ async def test_a_head_is_known_only_when_it_went_fast() -> None:
 
 async def test_who_has_a_new_head_each_time_is_not_followed() -> None:
     """A proxy that sends the requests of many people; who comes back in time is."""
-    one = Framing()
-    for number in range(3 * HEADS):
+    one = Framing(KnownHeads(), None)
+    for number in range(3 * NEW_HEADS):
         assert not one.lost
         other = WHOLE.replace(b"hub", b"hub%d" % number)
         one.parsed(other, parsed(other)[0])
         one.learn(ASK)
-        if number % HEADS == HEADS - 1 and number < 2 * HEADS:
+        if number % NEW_HEADS == NEW_HEADS - 1 and number < 2 * NEW_HEADS:
             assert one.again(other)
     other = WHOLE.replace(b"hub", b"last")
     one.parsed(other, parsed(other)[0])
@@ -165,3 +165,49 @@ async def test_who_has_a_new_head_each_time_is_not_followed() -> None:
 
     assert one.lost
     assert None is one.again(other)
+
+
+def test_what_one_connection_learnt_others_know() -> None:
+    """Those from the same address: another's head says the same, and is somebody else's."""
+    heads = KnownHeads()
+    learnt = KnownHead.of(HEAD, ASK)
+    assert learnt
+    heads.add("192.0.2.1", learnt)
+    longer = WHOLE.replace(b": 5", b": 12") + b"6789012"
+
+    for data, remote, known in [
+        (WHOLE, "192.0.2.1", (ASK, b"12345")),
+        (longer, "192.0.2.1", (ASK, b"123456789012")),
+        (WHOLE, "192.0.2.2", None),
+        (WHOLE, None, None),
+        (WHOLE[:-1], "192.0.2.1", None),
+        (WHOLE.replace(b"hub", b"hub\r\nContent-Length: 5"), "192.0.2.1", None),
+        (b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n", "192.0.2.1", None),
+    ]:
+        assert known == Framing(heads, remote).again(data)
+
+
+async def test_many_people_by_turns_on_one_connection_are_known() -> None:
+    """A proxy's; also after more heads in a row than a connection looks at anew."""
+    one = Framing(KnownHeads(), None)
+    people = [WHOLE.replace(b"hub", b"hub%d" % number) for number in range(NEW_HEADS)]
+    for other in people:
+        one.parsed(other, parsed(other)[0])
+        one.learn(ASK)
+
+    for _ in range(2):
+        for other in people:
+            assert (ASK, b"12345") == one.again(other)
+    assert not one.lost
+
+
+def test_no_more_heads_are_remembered_than_told() -> None:
+    """Whoever sends new ones without end takes no more room than that."""
+    heads = KnownHeads()
+    for number in range(3 * HEADS):
+        known = KnownHead.of(HEAD.replace(b"hub", b"hub%d" % number), ASK)
+        assert known
+        heads.add(None, known)
+
+    found = [heads.find(None, WHOLE.replace(b"hub", b"hub%d" % n)) for n in range(3 * HEADS)]
+    assert 0 < len([one for one in found if one is not None]) <= HEADS
