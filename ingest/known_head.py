@@ -115,14 +115,13 @@ class Framing:
         if self._owed != 0:
             return None
         known = self._known
-        body = known.body_of(data) if known is not None else None
-        if known is None or body is None:
+        body = None if known is None else known.body_of(data)
+        if body is None:
             known = self._heads.find(self._remote, data)
-            body = known.body_of(data) if known is not None else None
-            if known is None or body is None:
-                return None
-            self._known = known
-        self._learnt = 0
+            body = None if known is None else known.body_of(data)
+        if known is None or body is None:
+            return None
+        self._known, self._learnt = known, 0
         return known.ask, body
 
     def learn(self, ask: Ask) -> None:

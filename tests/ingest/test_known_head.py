@@ -188,13 +188,16 @@ def test_what_one_connection_learnt_others_know() -> None:
 
 
 async def test_many_people_by_turns_on_one_connection_are_known() -> None:
-    """A proxy's; also after more heads in a row than a connection looks at anew."""
-    one = Framing(KnownHeads(), None)
-    people = [WHOLE.replace(b"hub", b"hub%d" % number) for number in range(NEW_HEADS)]
-    for other in people:
-        one.parsed(other, parsed(other)[0])
-        one.learn(ASK)
+    """A proxy's: more than one connection learns in a row, when others have learnt them."""
+    heads = KnownHeads()
+    people = [WHOLE.replace(b"hub", b"hub%d" % number) for number in range(3 * NEW_HEADS)]
+    for start in range(0, len(people), NEW_HEADS):
+        another = Framing(heads, None)
+        for other in people[start : start + NEW_HEADS]:
+            another.parsed(other, parsed(other)[0])
+            another.learn(ASK)
 
+    one = Framing(heads, None)
     for _ in range(2):
         for other in people:
             assert (ASK, b"12345") == one.again(other)
