@@ -22,7 +22,7 @@ def appended(path: Path, size: int, seconds: float) -> dict[str, float]:
     """Append for so many seconds, `size` rows to a transaction."""
     events = Events(5_000)
     db = sqlite3.connect(path, isolation_level=None)
-    # The hub's own page size and checkpoints: SQLite's defaults would be a lower ceiling.
+    # The hub's own page size, and rarer checkpoints: SQLite's defaults would be a lower ceiling.
     db.executescript(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 2000;"

@@ -4,7 +4,8 @@ The file's law: whoever has the write lock gives out offsets, so they become vis
 nothing is ever filled in behind a reader. A partition belongs to one member; what a member may do
 is asked of the file in the transaction that does it, never of a copy in memory.
 
-    file      its tables, and connections to it
+    file      how it is made and opened
+    tables    what it holds, and what older hubs left in it
     codec     a record in bytes
     writer    the one thread of a process that writes, many appends to a transaction
     members   who belongs to a group and reads what

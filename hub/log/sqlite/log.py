@@ -30,12 +30,13 @@ from hub.log.size import measured
 from hub.log.sqlite import members, retention
 from hub.log.sqlite.codec import body_of
 from hub.log.sqlite.doorbell import Doorbell
-from hub.log.sqlite.file import OFFSET_BITS, connect, one, prepare
+from hub.log.sqlite.file import connect, one, prepare
 from hub.log.sqlite.members import BEAT, LEASE, Member
 from hub.log.sqlite.reader import SqliteReader
 from hub.log.sqlite.records import read
 from hub.log.sqlite.rounds import Found, Rounds, Wish
 from hub.log.sqlite.shelf import Shelf
+from hub.log.sqlite.tables import records_of
 from hub.log.sqlite.writer import Writer
 
 # Two, so that one reader's deep read does not hold up all others; Python runs no more at once.
@@ -317,9 +318,9 @@ def _offset_at(db: sqlite3.Connection, stream: str, partition: int, at: float) -
         middle = (low + high) // 2
         # Where compaction left a gap, the next record's time counts.
         row = db.execute(
-            "SELECT id - :base, at FROM records WHERE id >= :base + :middle"
-            " AND id < :base + :high ORDER BY id LIMIT 1",
-            {"base": id_ << OFFSET_BITS, "middle": middle, "high": high},
+            f"SELECT offset, at FROM {records_of(id_)} WHERE offset >= ? AND offset < ?"
+            " ORDER BY offset LIMIT 1",
+            (middle, high),
         ).fetchone()
         if row is None:
             high = middle

@@ -7,7 +7,7 @@ from typing import Final
 
 from hub.log import COMPACTED
 from hub.log.sqlite.codec import decode
-from hub.log.sqlite.file import OFFSET_BITS
+from hub.log.sqlite.tables import records_of
 
 # What one step deletes: some 5 ms of the write lock, an append's wait. The bytes are for large
 # records, whose pages are chained and read one by one; at least one record goes.
@@ -39,8 +39,7 @@ def step(db: sqlite3.Connection, oldest: float, most_bytes: int | None) -> bool:
         upto = min(first + _STEP_RECORDS, end)
         kept = _first_kept(db, id_, first, upto, oldest, total - (most_bytes or total))
         if kept > first:
-            base = id_ << OFFSET_BITS
-            db.execute("DELETE FROM records WHERE id >= ? AND id < ?", (base | first, base | kept))
+            db.execute(f"DELETE FROM {records_of(id_)} WHERE offset < ?", (kept,))
             db.execute("UPDATE partitions SET first = ? WHERE id = ?", (kept, id_))
             return True
     return _shrink(db)
@@ -65,10 +64,7 @@ def _partitions(db: sqlite3.Connection) -> list[tuple[int, str, int, int, int]]:
 
 def _many(db: sqlite3.Connection, id_: int) -> bool:
     """Whether a compacted partition has so many records that it is time to look at them."""
-    (count,) = db.execute(
-        "SELECT count(*) FROM records WHERE id >= ? AND id < ?",
-        (id_ << OFFSET_BITS, id_ + 1 << OFFSET_BITS),
-    ).fetchone()
+    (count,) = db.execute(f"SELECT count(*) FROM {records_of(id_)}").fetchone()
     return int(count) > _COMPACT_RECORDS
 
 
@@ -76,14 +72,13 @@ def _compact(db: sqlite3.Connection, id_: int) -> None:
     """Delete the records of a partition that a later one of their key supersedes."""
     if not _many(db, id_):
         return
-    rows = db.execute(
-        "SELECT id, data FROM records WHERE id >= ? AND id < ? ORDER BY id",
-        (id_ << OFFSET_BITS, id_ + 1 << OFFSET_BITS),
-    ).fetchall()
-    last = {decode("", 0, data)[0].key: row for row, data in rows}
+    records = records_of(id_)
+    rows = db.execute(f"SELECT offset, data FROM {records} ORDER BY offset").fetchall()
+    last = {decode("", 0, data)[0].key: offset for offset, data in rows}
     kept = set(last.values())
     db.executemany(
-        "DELETE FROM records WHERE id = ?", [(row,) for row, _ in rows if row not in kept]
+        f"DELETE FROM {records} WHERE offset = ?",
+        [(offset,) for offset, _ in rows if offset not in kept],
     )
 
 
@@ -91,19 +86,15 @@ def _first_kept(
     db: sqlite3.Connection, id_: int, first: int, upto: int, oldest: float, before: int
 ) -> int:
     """The first offset to keep, of those up to `upto`; times and bytes only grow."""
+    records = records_of(id_)
     row = db.execute(
-        "SELECT id FROM records WHERE id >= :from AND id < :to"
-        " AND (at >= :oldest AND bytes - length(data) >= :before OR id > :from"
-        " AND bytes > (SELECT bytes FROM records WHERE id = :from) + :most) ORDER BY id LIMIT 1",
-        {
-            "from": id_ << OFFSET_BITS | first,
-            "to": id_ << OFFSET_BITS | upto,
-            "oldest": oldest,
-            "before": before,
-            "most": _STEP_BYTES,
-        },
+        f"SELECT offset FROM {records} WHERE offset >= :from AND offset < :to"
+        " AND (at >= :oldest AND bytes - length(data) >= :before OR offset > :from"
+        f" AND bytes > (SELECT bytes FROM {records} WHERE offset = :from) + :most)"
+        " ORDER BY offset LIMIT 1",
+        {"from": first, "to": upto, "oldest": oldest, "before": before, "most": _STEP_BYTES},
     ).fetchone()
-    return upto if row is None else row[0] & ((1 << OFFSET_BITS) - 1)
+    return upto if row is None else int(row[0])
 
 
 def _shrink(db: sqlite3.Connection) -> bool:

@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from hub.log.sqlite import retention
-from hub.log.sqlite.file import OFFSET_BITS
+from hub.log.sqlite.tables import records_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,17 @@ class Holding:
 
 def holding(db: sqlite3.Connection) -> Holding:
     """What all streams hold together; looks at the first record of each only."""
-    records, size, oldest = db.execute(
-        "SELECT sum(p.end - p.first), sum(p.bytes - r.bytes + length(r.data)), min(r.at)"
-        " FROM partitions AS p JOIN records AS r ON r.id = (p.id << ? | p.first)"
-        " WHERE p.first < p.end",
-        (OFFSET_BITS,),
-    ).fetchone()
-    return Holding(records, size, oldest) if records else Holding()
+    records, size, oldest = 0, 0, math.inf
+    for id_, first, end, total in db.execute(
+        "SELECT id, first, end, bytes FROM partitions WHERE first < end"
+    ).fetchall():
+        before, at = db.execute(
+            f"SELECT bytes - length(data), at FROM {records_of(id_)} WHERE offset = ?", (first,)
+        ).fetchone()
+        records += end - first
+        size += total - before
+        oldest = min(oldest, at)
+    return Holding(records, size, oldest)
 
 
 def drop(db: sqlite3.Connection, stream: str, upto: int) -> None:
@@ -43,7 +47,6 @@ def drop(db: sqlite3.Connection, stream: str, upto: int) -> None:
     ).fetchone()
     if upto <= first:
         return
-    base = id_ << OFFSET_BITS
-    db.execute("DELETE FROM records WHERE id >= ? AND id < ?", (base | first, base | upto))
+    db.execute(f"DELETE FROM {records_of(id_)} WHERE offset < ?", (upto,))
     db.execute("UPDATE partitions SET first = ? WHERE id = ?", (upto, id_))
     retention.step(db, -math.inf, None)  # nothing is too old: what it does is shrink the file

@@ -10,13 +10,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from hub.clock import Clock
 from hub.log import Entry, LogUnavailable, Place
 from hub.log.sqlite.codec import encode
-from hub.log.sqlite.file import OFFSET_BITS, busy, connect, one
+from hub.log.sqlite.file import busy, connect, one
+from hub.log.sqlite.tables import records_of
 
 # What may wait to be written: a second or two of a disk's work, some 50,000 events. Who comes when
 # it is full is told at once, while a client that hears nothing would send again.
@@ -34,11 +36,6 @@ _LOCK_PAUSE: Final = 0.001
 # Rows of one INSERT, the larger first. A few fixed sizes keep the statements prepared; one
 # statement is one step (see file.one).
 _ROWS: Final = (256, 32, 4, 1)
-
-_INSERTS: Final = {
-    rows: f"INSERT INTO records VALUES {','.join(['(?,?,?,?)'] * rows)}"  # noqa: S608 question marks
-    for rows in _ROWS
-}
 
 T = TypeVar("T")
 Deed = Callable[[sqlite3.Connection], Any]
@@ -241,22 +238,25 @@ class Writer:
         self._refresh(db)
         now = self._clock.now()
         answers: list[tuple[_Job, Any]] = []
-        rows: list[Any] = []
+        rows: dict[int, list[Any]] = {}
         touched: dict[int, _End] = {}
         for job in jobs:
             places = []
             for partition, entry, body in job.rows:
                 end = self._ends.ends[job.stream, partition]
-                touched[end.id] = end
+                if end.id not in touched:
+                    touched[end.id] = end
+                    rows[end.id] = []
                 # The clock may step back; a partition's times do not, so they can be bisected.
                 end.at = max(end.at, now)
                 data = encode(entry, body, end.end, end.at)
                 end.bytes += len(data)
-                rows += (end.id << OFFSET_BITS | end.end, end.at, end.bytes, data)
+                rows[end.id] += (end.end, end.at, end.bytes, data)
                 places.append(Place(partition, end.end))
                 end.end += 1
             answers.append((job, places))
-        _insert(db, rows)
+        for id_, values in rows.items():
+            _insert(db, id_, values)
         db.execute(
             "UPDATE partitions SET end = new.end, at = new.at, bytes = new.bytes FROM ("
             " SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS end,"
@@ -282,11 +282,17 @@ class Writer:
             self._ends.version = version
 
 
-def _insert(db: sqlite3.Connection, values: list[Any]) -> None:
+def _insert(db: sqlite3.Connection, id_: int, values: list[Any]) -> None:
     start = 0
     left = len(values) // 4
     for count in _ROWS:
         while left >= count:
-            db.execute(_INSERTS[count], values[start : start + 4 * count])
+            db.execute(_insertion(id_, count), values[start : start + 4 * count])
             start += 4 * count
             left -= count
+
+
+@cache
+def _insertion(id_: int, rows: int) -> str:
+    """The statement that appends so many rows to a partition."""
+    return f"INSERT INTO {records_of(id_)} VALUES {','.join(['(?,?,?,?)'] * rows)}"

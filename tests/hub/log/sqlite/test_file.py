@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.log import EVENTS, Committed, LogMisconfigured, LogUnavailable
-from hub.log.sqlite.file import FORMAT, at_opening, connect, one, prepare
-from hub.log.sqlite.members import Member, committed
+from hub.log import LogMisconfigured, LogUnavailable
+from hub.log.sqlite.file import at_opening, connect, one, prepare
 
 
 def test_a_file_is_made_with_its_folder(tmp_path: Path) -> None:
@@ -56,37 +55,6 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         prepare(path, 4)
 
 
-# As the first hub made it: where `claims` differs from ours.
-FORMAT_1 = """
-CREATE TABLE made (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE claims (
-    stream TEXT NOT NULL,
-    grp TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    place INTEGER,
-    owner TEXT,
-    heir TEXT,
-    PRIMARY KEY (stream, grp, number)
-) WITHOUT ROWID;
-INSERT INTO made VALUES ('format', 1), ('partitions', 4);
-INSERT INTO claims VALUES ('events', 'g', 2, 17, NULL, NULL);
-"""
-
-
-def test_a_file_of_the_first_format_is_brought_to_ours(tmp_path: Path) -> None:
-    """Places that were committed stay, and their notes are empty; opening it again is nothing."""
-    path = tmp_path / "hub.db"
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript(FORMAT_1)
-    prepare(path, 4)
-    prepare(path, 4)
-
-    with contextlib.closing(connect(path)) as db:
-        found = committed(db, Member("one", "process", EVENTS, "g"), [1, 2])
-        assert {1: Committed(None), 2: Committed(17)} == found
-        assert FORMAT == one(db, "SELECT value FROM made WHERE name = 'format'")
-
-
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     """A file that SQLite cannot read is named, and left as it is."""
     path = tmp_path / "notes.txt"
@@ -115,11 +83,11 @@ def test_another_applications_database_keeps_its_tables(tmp_path: Path) -> None:
     """In a database that has other tables, they stay."""
     path = tmp_path / "hub.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("CREATE TABLE theirs (x)")
+        db.execute("CREATE TABLE records (x)")  # as ours was called once
     prepare(path, 4)
 
     with contextlib.closing(connect(path)) as db:
-        assert 0 == one(db, "SELECT count(*) FROM theirs")
+        assert 0 == one(db, "SELECT count(*) FROM records")
 
 
 def test_a_full_disk_passes_and_no_database_stays(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ async def test_a_reader_goes_on_at_the_first_that_is_kept(tmp_path: Path) -> Non
     log = await SqliteLog.open(Settings(path=tmp_path / "hub.db", partitions=1))
     await log.append(EVENTS, [Entry(b"a", b"%d" % n) for n in range(10)])
     reader = await log.open_reader(EVENTS, "g")
-    await log.do(lambda db: db.execute("DELETE FROM records WHERE id & 255 < 6").rowcount)
+    await log.do(lambda db: db.execute("DELETE FROM records_1 WHERE offset < 6").rowcount)
     await log.do(
         lambda db: db.execute("UPDATE partitions SET first = 6 WHERE stream = 'events'").rowcount
     )
