@@ -100,6 +100,7 @@ async def test_a_file_of_an_older_format_is_brought_to_ours(tmp_path: Path, hub:
         found = committed(db, Member("one", "process", EVENTS, "g"), [0, 1])
         assert {0: Committed(17), 1: Committed(None)} == found
         assert FORMAT == one(db, "SELECT value FROM made WHERE name = 'format'")
+        assert 0 == one(db, "SELECT count(*) FROM sqlite_master WHERE name = 'unmoved'")
 
 
 async def test_what_is_appended_next_follows(tmp_path: Path) -> None:
@@ -138,9 +139,10 @@ async def test_who_is_killed_on_the_way_leaves_the_rest_to_the_next(
     assert ALL == await values(path)
 
 
-async def test_many_may_open_it_at_once(tmp_path: Path) -> None:
+async def test_many_may_open_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers do: each record is moved once."""
     path = left_by(1, tmp_path)
+    monkeypatch.setattr(tables, "_MOVED", 10)
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(prepare, path, 2) for _ in range(4)]:
             done.result()
