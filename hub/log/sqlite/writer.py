@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import threading
 import time
@@ -13,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
+
+import orjson
 
 from hub.clock import Clock
 from hub.log import Entry, LogUnavailable, Place
@@ -258,11 +259,11 @@ class Writer:
         for id_, values in rows.items():
             _insert(db, id_, values)
         db.execute(
-            "UPDATE partitions SET end = new.end, at = new.at, bytes = new.bytes FROM ("
+            "UPDATE OR ROLLBACK partitions SET end = new.end, at = new.at, bytes = new.bytes FROM ("
             " SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS end,"
             " json_extract(value, '$[2]') AS at, json_extract(value, '$[3]') AS bytes"
             " FROM json_each(?)) AS new WHERE partitions.id = new.id",
-            (json.dumps([(end.id, end.end, end.at, end.bytes) for end in touched.values()]),),
+            (orjson.dumps([(e.id, e.end, e.at, e.bytes) for e in touched.values()]).decode(),),
         )
         return answers
 
@@ -277,7 +278,7 @@ class Writer:
             )
             self._ends.ends = {
                 (stream, number): _End(id_, end, at, size)
-                for stream, number, id_, end, at, size in json.loads(found)
+                for stream, number, id_, end, at, size in orjson.loads(found)
             }
             self._ends.version = version
 
@@ -295,4 +296,5 @@ def _insert(db: sqlite3.Connection, id_: int, values: list[Any]) -> None:
 @cache
 def _insertion(id_: int, rows: int) -> str:
     """The statement that appends so many rows to a partition."""
-    return f"INSERT INTO {records_of(id_)} VALUES {','.join(['(?,?,?,?)'] * rows)}"
+    # A conflict ends the transaction, so SQLite need not keep pages to undo one statement alone.
+    return f"INSERT OR ROLLBACK INTO {records_of(id_)} VALUES {','.join(['(?,?,?,?)'] * rows)}"
