@@ -36,7 +36,7 @@ class Connection(web.RequestHandler):
         self._stuck: asyncio.TimerHandle | None = None
         self._heard = False
         self._answering = False  # on the fast path; of others aiohttp knows
-        self._framing: Framing
+        self._framing: Framing  # from `connection_made` on
         self._again: tuple[Ask, bytes] | None = None  # a request whose head is known
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -29,7 +29,7 @@ def holding(db: sqlite3.Connection) -> Holding:
         "SELECT id, first, end, bytes FROM partitions WHERE first < end"
     ).fetchall():
         before, at = db.execute(
-            f"SELECT bytes - length(data), at FROM {records_of(id_)} WHERE offset = ?", (first,)
+            f"SELECT bytes - length(data), at FROM {records_of(id_)} ORDER BY offset LIMIT 1"
         ).fetchone()
         records += end - first
         size += total - before

@@ -55,10 +55,11 @@ CREATE TABLE IF NOT EXISTS {table} (
 )
 """
 
-
 # In formats 1 and 2 the records of all partitions had one table, each with the number
 # `partition id << 40 | offset`.
 _OFFSET_BITS: Final = 40
+
+# Records that one transaction moves: other processes have their turn in between.
 _MOVED: Final = 500
 
 

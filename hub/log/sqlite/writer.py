@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -239,15 +239,13 @@ class Writer:
         self._refresh(db)
         now = self._clock.now()
         answers: list[tuple[_Job, Any]] = []
-        rows: dict[int, list[Any]] = {}
+        rows: defaultdict[int, list[Any]] = defaultdict(list)
         touched: dict[int, _End] = {}
         for job in jobs:
             places = []
             for partition, entry, body in job.rows:
                 end = self._ends.ends[job.stream, partition]
-                if end.id not in touched:
-                    touched[end.id] = end
-                    rows[end.id] = []
+                touched[end.id] = end
                 # The clock may step back; a partition's times do not, so they can be bisected.
                 end.at = max(end.at, now)
                 data = encode(entry, body, end.end, end.at)
