@@ -14,6 +14,7 @@ from tests.bench.filling import Mould, fill
 from tests.bench.hub import Hub, kept
 from tests.bench.processes import Server, asked
 from tests.bench.reading import Goal, Line, Reading, ratios
+from tests.bench.spent import cpu
 
 IN_FLIGHT = 64
 ROWS = 1_000
@@ -204,16 +205,15 @@ async def _through(
     bench: Bench, sender: Contender, delivery: Server, taker: Vendor, paths: int
 ) -> Reading:
     await taker.told("_reset")
-    spent = delivery.cpu
+    delivering, taking = delivery.cpu, cpu(taker.process.pid)
     reading = await bench.loaded(sender, Shape(rate=1_000.0), 4 * bench.seconds)
     taken = await taker.until(paths * reading.events)
-    spent = delivery.cpu - spent
     return Reading(
         events=reading.events,
         seconds=reading.seconds,
-        cpu=reading.cpu + spent,
+        cpu=reading.cpu + delivery.cpu - delivering,
         store=reading.store,
-        load=reading.load,
+        load=reading.load + cpu(taker.process.pid) - taking,
         lost=reading.lost + paths * reading.events - taken,
         refused=reading.refused,
     )
